@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { envExample, environmentSchema, notesOf } from '../../src/platform/config-variables.ts';
 import { ConfigError, loadConfig } from '../../src/platform/config.ts';
+import { withEnvFiles } from '../../src/platform/env-files.ts';
 
 const production = { NODE_ENV: 'production', JWT_SECRET_KEY: 'k'.repeat(32) };
 
@@ -130,5 +132,26 @@ describe('settings', () => {
       const { example } = notesOf(schema);
       if (example !== '') expect(schema.safeParse(example).success, `${name}=${example}`).toBe(true);
     }
+  });
+});
+
+describe('files of settings', () => {
+  it('load in the order .env.<env>.local, .env.<env>, .env.local, .env, beneath the real environment', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'parley-env-'));
+    const write = (name: string, lines: string) => writeFileSync(join(directory, name), lines);
+    write('.env', 'A=1\nB=1\nC=1\nD=1\nE=1 # a comment\nQ="two words"\n');
+    write('.env.local', 'A=2\nB=2\nC=2\nD=2\n');
+    write('.env.staging', 'A=3\nB=3\nC=3\n');
+    write('.env.staging.local', 'A=4\nB=4\n');
+    write('.env.production', 'A=never\n');
+    expect(withEnvFiles({ NODE_ENV: 'staging', A: 'real', F: '' }, directory)).toEqual({
+      NODE_ENV: 'staging', A: 'real', B: '4', C: '3', D: '2', E: '1', F: '', Q: 'two words',
+    });
+    expect(withEnvFiles({ A: '' }, directory)).toMatchObject({ A: '2' });
+    rmSync(directory, { recursive: true });
+  });
+
+  it('are not needed', () => {
+    expect(withEnvFiles({ PORT: '1' }, '/nonexistent')).toEqual({ PORT: '1' });
   });
 });
