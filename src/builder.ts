@@ -1,0 +1,266 @@
+// The one Pothos builder: plugins, scalars, the error types, and the shapes that every room's schema shares
+// (payloads with userErrors, connections, global ids).
+import SchemaBuilder, { brandWithType, type ObjectRef } from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
+import DataloaderPlugin from '@pothos/plugin-dataloader';
+import RelayPlugin from '@pothos/plugin-relay';
+import { GraphQLError, Kind } from 'graphql';
+import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
+import type { Context } from './context.ts';
+import {
+  ConflictError, ForbiddenError, GenericError, NotFoundError, UserError, ValidationError, errorCodes, expectedErrors, permissions,
+} from './platform/errors.ts';
+import type { FileUpload } from './platform/multipart.ts';
+import type { Page } from './platform/page.ts';
+
+interface SchemaTypes {
+  Context: Context;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: false;
+  DefaultNodeNullability: false;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    JSON: { Input: unknown; Output: unknown };
+    Upload: { Input: Promise<FileUpload>; Output: never };
+    EventCursor: { Input: string; Output: string };
+  };
+}
+
+export const builder = new SchemaBuilder<SchemaTypes>({
+  plugins: [RelayPlugin, DataloaderPlugin, ComplexityPlugin],
+  defaultFieldNullability: false,
+  relay: {
+    clientMutationId: 'omit',
+    cursorType: 'String',
+    encodeGlobalID: (typename, id) => encodeId(typename, String(id)),
+    decodeGlobalID: (globalId) => readId(globalId) ?? { typename: '', id: '' },
+    nodeTypeOptions: { description: 'Anything with an id of its own, readable by `node(id:)`.' },
+    nodeQueryOptions: {
+      description: 'The node of an id; null for an id that is absent, malformed, or of another workspace.',
+      resolve: (_root, { id }, _ctx, _info, resolveNode) => (id.typename === '' ? null : resolveNode(id)),
+    },
+    nodesQueryOptions: {
+      description: 'As `node`, for up to 100 ids, in their order.',
+      resolve: async (_root, { ids }, _ctx, _info, resolveNodes) => {
+        if (ids.length > 100) throw new ValidationError('Ask for at most 100 nodes at once.', ['ids'], 'maxItems');
+        const known = ids.filter((id) => id.typename !== '');
+        const found = await resolveNodes(known);
+        return ids.map((id) => (id.typename === '' ? null : found[known.indexOf(id)]));
+      },
+    },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+  },
+  complexity: { defaultComplexity: 1, defaultListMultiplier: 10, disabled: false },
+});
+
+builder.queryType({ description: 'Everything that can be read.' });
+builder.mutationType({ description: 'Everything that can be changed: one `input`, one payload; expected failures are in `userErrors`.' });
+builder.subscriptionType({ description: 'Everything that can be followed, over WebSocket (graphql-ws) or server-sent events.' });
+
+// ---------- scalars ----------
+
+builder.addScalarType('DateTime', DateTimeISOResolver);
+builder.addScalarType('JSON', JSONResolver);
+builder.scalarType('Upload', {
+  description: 'A file, sent by the GraphQL multipart request specification.',
+  parseValue: (value) => {
+    if (value instanceof Promise) return value as Promise<FileUpload>;
+    throw new GraphQLError('A file must be sent as multipart/form-data, by the GraphQL multipart request specification.');
+  },
+  serialize: () => {
+    throw new GraphQLError('Upload is an input only.');
+  },
+});
+builder.scalarType('EventCursor', {
+  description: 'An exact position in a chat session\'s stream. Opaque; a client stores the last one it applied and passes it to `chatEvents(after:)`.',
+  parseValue: (value) => {
+    if (typeof value === 'string') return value;
+    throw new GraphQLError('An EventCursor is a string.');
+  },
+  parseLiteral: (node) => {
+    if (node.kind === Kind.STRING) return node.value;
+    throw new GraphQLError('An EventCursor is a string.');
+  },
+  serialize: (value) => value,
+});
+
+/** Ascending or descending. */
+export const OrderDirectionEnum = builder.enumType('OrderDirection', { values: ['ASC', 'DESC'] as const, description: 'Ascending or descending.' });
+
+// ---------- ids ----------
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The global id of a row: opaque to clients, unique over all types. */
+export function encodeId(typename: string, id: string): string {
+  return Buffer.from(`${typename}:${id}`).toString('base64url');
+}
+
+/** The row's id inside a global id of this type; throws NotFoundError for any other text. */
+export function decodeId(typename: string, globalId: string, field: readonly string[] = ['id']): string {
+  const read = readId(globalId);
+  if (read?.typename !== typename || !uuid.test(read.id)) throw new NotFoundError(typename, globalId, field);
+  return read.id;
+}
+
+/** As decodeId for many; the field's path names the index of the one at fault. */
+export function decodeIds(typename: string, globalIds: readonly string[], field: readonly string[]): string[] {
+  return globalIds.map((id, index) => decodeId(typename, id, [...field, String(index)]));
+}
+
+/** As decodeId for rows that are named by text instead of a uuid, e.g. models. */
+export function decodeName(typename: string, globalId: string, field: readonly string[] = ['id']): string {
+  const read = readId(globalId);
+  if (read?.typename !== typename) throw new NotFoundError(typename, globalId, field);
+  return read.id;
+}
+
+/** The ids among `ids` that can be rows' ids; the others name nothing. */
+export function onlyUuids(ids: readonly string[]): string[] {
+  return ids.filter((id) => uuid.test(id));
+}
+
+function readId(globalId: string): { typename: string; id: string } | null {
+  const match = /^([A-Za-z]+):([^\0]+)$/.exec(Buffer.from(globalId, 'base64url').toString());
+  return match ? { typename: match[1] as string, id: match[2] as string } : null;
+}
+
+// ---------- errors ----------
+
+export const ErrorCodeEnum = builder.enumType('ErrorCode', { values: errorCodes, description: 'What went wrong, for programs. The documentation says for each what to do.' });
+export const PermissionEnum = builder.enumType('Permission', { values: permissions, description: 'What a role may do.' });
+
+/** Every expected failure of a mutation. */
+export const UserErrorInterface = builder.interfaceRef<UserError>('UserError').implement({
+  description: 'Every expected failure of a mutation is data. Unexpected ones stay in top-level `errors`.',
+  fields: (t) => ({
+    message: t.exposeString('message', { description: 'What happened, with which value, and what to do next; for people.' }),
+    code: t.expose('code', { type: ErrorCodeEnum, description: 'The same for programs.' }),
+    field: t.stringList({ nullable: true, description: 'Path into `input` of the value at fault; null when not tied to one field.', resolve: (error) => (error.field ? [...error.field] : null) }),
+  }),
+  resolveType: (error) => error.constructor.name,
+});
+
+builder.objectType(GenericError, { name: 'GenericError', interfaces: [UserErrorInterface], description: 'An expected failure without further data.' });
+builder.objectType(ValidationError, {
+  name: 'ValidationError',
+  interfaces: [UserErrorInterface],
+  description: 'A rule that a value breaks.',
+  fields: (t) => ({ constraint: t.exposeString('constraint', { nullable: true, description: 'The rule for programs, e.g. "minLength".' }) }),
+});
+builder.objectType(NotFoundError, {
+  name: 'NotFoundError',
+  interfaces: [UserErrorInterface],
+  description: 'An id that names nothing the viewer may see; absent and foreign answer alike.',
+  fields: (t) => ({
+    typeName: t.exposeString('typeName', { description: 'The type that was looked for.' }),
+    nodeId: t.exposeID('nodeId', { nullable: true, description: 'The id as it was given.' }),
+  }),
+});
+builder.objectType(ConflictError, {
+  name: 'ConflictError',
+  interfaces: [UserErrorInterface],
+  description: 'A state that excludes the change.',
+  fields: (t) => ({
+    existing: t.field({
+      type: builder.nodeInterfaceRef(),
+      nullable: true,
+      description: 'The node in the way.',
+      resolve: (error, _args, ctx) => (error.existing ? loadNode(ctx, error.existing) : null),
+    }),
+  }),
+});
+builder.objectType(ForbiddenError, {
+  name: 'ForbiddenError',
+  interfaces: [UserErrorInterface],
+  description: "A permission that the viewer's role does not include.",
+  fields: (t) => ({ requiredPermission: t.expose('requiredPermission', { type: PermissionEnum, description: 'The permission that is missing.' }) }),
+});
+
+// ---------- payloads ----------
+
+type SchemaTypesOf = (typeof builder)['$inferSchemaTypes'];
+
+/** A mutation's answer before `userErrors` are added. */
+export type Answer<T> = Partial<T> & { readonly userErrors: readonly UserError[] };
+
+/** The payload type of a mutation: its nullable fields and `userErrors`. */
+export function payload<T extends object>(
+  name: string,
+  description: string,
+  fields: (t: PayloadFieldBuilder<Answer<T>>) => Record<string, unknown>,
+): ObjectRef<SchemaTypesOf, Answer<T>, Answer<T>> {
+  return builder.objectRef<Answer<T>>(name).implement({
+    description,
+    fields: (t) => ({
+      ...(fields(t as never) as object),
+      userErrors: t.field({ type: [UserErrorInterface], description: 'The expected failures; empty when it was done.', resolve: (answer) => [...answer.userErrors] }),
+    }),
+  }) as never;
+}
+type PayloadFieldBuilder<Shape> = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypesOf, Shape>;
+
+/** Runs a mutation: its expected failures become `userErrors`, unexpected ones fly. */
+export async function attempt<T extends object>(work: () => Promise<T>, nothing: Partial<T> = {}): Promise<Answer<T>> {
+  try {
+    return { ...(await work()), userErrors: [] };
+  } catch (thrown) {
+    const errors = expectedErrors(thrown);
+    if (!errors) throw thrown;
+    return { ...nothing, userErrors: errors } as Answer<T>;
+  }
+}
+
+// ---------- connections ----------
+
+/** The connection and edge types of a node, named after it. */
+export function connection<Shape extends object>(
+  name: string,
+  node: ObjectRef<SchemaTypesOf, never, Shape> | ObjectRef<SchemaTypesOf, Shape, Shape>,
+  plural: string,
+): ObjectRef<SchemaTypesOf, Page<Shape>, Page<Shape>> {
+  type Edge = Page<Shape>['edges'][number];
+  const edge = builder.objectRef<Edge>(`${name}Edge`).implement({
+    description: `One of the ${plural}, with its position.`,
+    fields: (t) => ({
+      cursor: t.exposeString('cursor', { description: 'Position in the list; pass to `after` or `before`.' }),
+      node: t.field({ type: node as never, description: 'The item itself.', resolve: (row: Edge) => row.node as never }),
+    }),
+  });
+  return builder.objectRef<Page<Shape>>(`${name}Connection`).implement({
+    description: `A page of ${plural}.`,
+    fields: (t) => ({
+      edges: t.field({ type: [edge], description: 'The items with their positions.', resolve: (page) => [...page.edges] }),
+      nodes: t.field({ type: [node] as never, description: 'The items alone.', resolve: (page: Page<Shape>) => page.edges.map((row) => row.node) as never }),
+      pageInfo: t.field({ type: builder.pageInfoRef(), description: 'Whether there is more.', resolve: (page) => page.pageInfo }),
+      totalCount: t.int({ description: 'Items in the whole list; counted only when asked for.', resolve: (page) => page.totalCount() }),
+    }),
+  }) as never;
+}
+
+type ArgBuilder = PothosSchemaTypes.QueryFieldBuilder<SchemaTypesOf, object>['arg'];
+
+/** Arguments of a list that is paged forward only. */
+export const forwardArgs = (arg: ArgBuilder) => ({
+  first: arg.int({ description: 'How many to return, 1–100; 20 when absent.' }),
+  after: arg.string({ description: 'Only what follows this cursor.' }),
+});
+
+/** Arguments of a list that is paged in both directions. */
+export const bothWaysArgs = (arg: ArgBuilder) => ({
+  ...forwardArgs(arg),
+  last: arg.int({ description: 'How many to return from the end, 1–100.' }),
+  before: arg.string({ description: 'Only what precedes this cursor.' }),
+});
+
+/** A node by its type and row id, through its loader. */
+async function loadNode(ctx: Context, node: { type: string; id: string }): Promise<object | null> {
+  const { pothosOptions } = builder.configStore.getTypeConfig(node.type, 'Object') as unknown as {
+    pothosOptions: { loadManyWithoutCache(ids: string[], ctx: Context): Promise<(object | null)[]> };
+  };
+  const [found] = await pothosOptions.loadManyWithoutCache([node.id], ctx);
+  if (!found) return null;
+  brandWithType(found, node.type as never);
+  return found;
+}
