@@ -1,0 +1,75 @@
+// One run of a graph, from its first node or from where it stood.
+import { AsyncLocalStorageProviderSingleton } from '@langchain/core/singletons';
+import { Command, GraphRecursionError, INTERRUPT, isInterrupted } from '@langchain/langgraph';
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import type { CompiledGraph } from './build.ts';
+import { RunInterruptedError, StepLimitError } from './errors.ts';
+import type { RunScope } from './scope.ts';
+import { assertReadable, runState, type RunState } from './state.ts';
+import { openSteps } from './steps.ts';
+import { untilAborted, type RunContext } from './visit.ts';
+
+/** Where a run keeps its checkpoints, and how far it may go. */
+export interface RunOptions {
+  /** Keeps the state after every step; needs `threadId`. */
+  readonly checkpointer?: BaseCheckpointSaver;
+  /** Names the run to the checkpointer: one thread is one run. */
+  readonly threadId?: string;
+  /** The answer to what the run stopped to ask. */
+  readonly resume?: unknown;
+  /** Nodes visited at most; by default what the bounds of the graph's loops allow. */
+  readonly recursionLimit?: number;
+  /** When checkpoints are written: before the next step, beside it, or at the end; default 'async'. */
+  readonly durability?: 'sync' | 'async' | 'exit';
+}
+
+/**
+ * Runs the graph to its end and returns the last state. With a checkpointer, a thread that has checkpoints goes on
+ * after its last finished node and `start` is not used; a thread that has finished returns its state at once.
+ *
+ * Rejects with the signal's reason as soon as `scope.signal` aborts, NodeFailedError when a node gives up,
+ * RunInterruptedError when one asks, StepLimitError, or UnreadableStateError for a checkpoint of a newer version.
+ */
+export async function runGraph(graph: CompiledGraph, start: RunState, scope: RunScope, options: RunOptions = {}): Promise<RunState> {
+  scope.signal.throwIfAborted();
+  const { checkpointer, threadId, recursionLimit = graph.maxSteps, durability } = options;
+  if (checkpointer && threadId === undefined) throw new TypeError('A run with a checkpointer needs a threadId.');
+  const steps = openSteps(scope);
+  const context = { scope, steps } satisfies RunContext;
+  try {
+    const input = await untilAborted(inputOf(start, options), scope.signal);
+    const result = await untilAborted(
+      // Outside of any run that this one was started from: LangGraph would take it for a part of that one.
+      AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () =>
+        graph.compiled(checkpointer).invoke(input, {
+          context,
+          signal: scope.signal,
+          recursionLimit,
+          ...(threadId === undefined ? {} : { configurable: { thread_id: threadId } }),
+          ...(durability ? { durability } : {}),
+        }),
+      ),
+      scope.signal,
+    );
+    if (isInterrupted(result)) {
+      throw new RunInterruptedError(result[INTERRUPT].map(({ id, value }) => ({ id: id ?? '', value })));
+    }
+    return result as RunState;
+  } catch (error) {
+    if (scope.signal.aborted) {
+      steps.cancel();
+      throw scope.signal.reason;
+    }
+    if (error instanceof GraphRecursionError) throw new StepLimitError(`The run took ${recursionLimit} steps without reaching its end.`);
+    throw error;
+  } finally {
+    steps.close();
+  }
+}
+
+async function inputOf(start: RunState, { checkpointer, threadId, resume }: RunOptions): Promise<RunState | Command | null> {
+  const known = await checkpointer?.getTuple({ configurable: { thread_id: threadId } });
+  if (!known) return runState.parse(start);
+  assertReadable(known.checkpoint.channel_values);
+  return resume === undefined ? null : new Command({ resume });
+}

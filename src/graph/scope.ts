@@ -1,0 +1,76 @@
+// What a node gets besides its input: the run it works for. The run engine implements this; a node reads settings
+// and history from it and tells it what happens, part by part. A part goes straight from the node to the readers:
+// LangGraph's own stream modes stay unused, because they cost a token three times as much.
+import type { Context } from '../context.ts';
+
+/** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
+export interface RetrievalSettings {
+  mode: 'OFF' | 'AUTO' | 'ALWAYS';
+  searchMode: 'SEMANTIC' | 'KEYWORD' | 'HYBRID';
+  topK: number;
+  minScore: number;
+  rerank: boolean;
+  rerankModelId: string | null;
+  chunkSize: number;
+  chunkOverlap: number;
+  maxContextTokens: number;
+  onFailure: 'ANSWER_WITHOUT_CONTEXT' | 'FAIL_RUN';
+}
+
+/** What a profile version fixes for a run. */
+export interface RunSettings {
+  profileId: string;
+  systemPrompt: string;
+  modelId: string;
+  fallbackModelIds: readonly string[];
+  temperature: number;
+  maxOutputTokens: number;
+  retrieval: RetrievalSettings;
+  timeZone: string;
+}
+
+/** One message of the conversation before the question, oldest first. */
+export interface Turn {
+  role: 'USER' | 'ASSISTANT' | 'TOOL' | 'SYSTEM';
+  text: string;
+}
+
+/** How far a node's visit is; `durationMs` is null while it runs, `error` is fit to be shown to the user. */
+export interface StepPart {
+  type: 'step';
+  node: string;
+  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+  startedAt: Date;
+  durationMs: number | null;
+  error: string | null;
+}
+
+/** What happens during a run, in the order in which it happens. */
+export type RunPart =
+  | StepPart
+  | { type: 'text'; text: string }
+  | { type: 'reasoning'; text: string }
+  | { type: 'usage'; modelId: string; inputTokens: number; outputTokens: number; cachedTokens: number; estimated: boolean }
+  | {
+      type: 'modelAttempt';
+      modelId: string;
+      attempt: number;
+      succeeded: boolean;
+      errorCode: string | null;
+      durationMs: number;
+      isFallback: boolean;
+    }
+  | { type: 'degraded'; reason: 'VECTOR_UNAVAILABLE' | 'EMBEDDER_UNAVAILABLE' | 'RERANKER_UNAVAILABLE' | 'RETRIEVAL_FAILED' };
+
+/**
+ * The run as its nodes see it. `signal` aborts when the run is cancelled; inside a node also when the node's time is up.
+ * `emit` is synchronous and never throws; after a node's attempt has ended, what that attempt still emits is dropped.
+ */
+export interface RunScope {
+  readonly runId: string;
+  readonly ctx: Context;
+  readonly signal: AbortSignal;
+  readonly settings: RunSettings;
+  history(): Promise<readonly Turn[]>;
+  emit(part: RunPart): void;
+}
