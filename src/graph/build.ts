@@ -59,8 +59,7 @@ export function createGraphs(registry: NodeRegistry, { max = 200 }: { max?: numb
   return {
     registry,
     build(definition) {
-      const { nodes, edges } = definition;
-      const key = createHash('sha256').update(JSON.stringify([nodes, edges])).digest('base64');
+      const key = createHash('sha256').update(JSON.stringify(definition)).digest('base64');
       const graph = graphs.get(key) ?? buildGraph(definition, registry);
       graphs.set(key, graph);
       return graph;

@@ -160,7 +160,7 @@ const damage = {
   config: (broken: Mutable, at: number) => change(broken, broken.nodes, at, (node) => (node.config = []), 'nodes.#.config'),
   target: (broken: Mutable, at: number) => change(broken, broken.edges, at, (edge) => (edge.to = 'nowhere'), 'edges.#.to'),
   condition: (broken: Mutable, at: number) => change(broken, broken.edges, at, (edge) => (edge.condition = 'values.intent =='), 'edges.#.condition'),
-  island: (broken: Mutable, _: number) => {
+  island: (broken: Mutable) => {
     broken.nodes.push({ id: 'island', type: 'echo' });
     broken.edges.push({ from: 'island', to: 'end' });
     return { broken, path: `nodes.${broken.nodes.length - 1}` };
