@@ -62,6 +62,18 @@ const DocumentSchema = defineEntity({
 export class Document extends DocumentSchema.class {}
 DocumentSchema.setClass(Document);
 
+/** Uploaded bytes: written before anything names them, and kept for as long as a version may be made from them again. */
+const DocumentFileSchema = defineEntity({
+  name: 'DocumentFile',
+  properties: {
+    id: p.uuid().primary().onCreate(() => randomUUIDv7()),
+    workspaceId: () => p.manyToOne(Workspace).mapToPk().joinColumn('workspace_id').deleteRule('cascade').index(),
+    createdAt: p.datetime().onCreate(() => new Date()),
+  },
+});
+export class DocumentFile extends DocumentFileSchema.class {}
+DocumentFileSchema.setClass(DocumentFile);
+
 const DocumentVersionSchema = defineEntity({
   name: 'DocumentVersion',
   uniques: [{ properties: ['documentId', 'number'] }],
@@ -70,6 +82,8 @@ const DocumentVersionSchema = defineEntity({
     workspaceId: p.uuid().index(),
     documentId: () => p.manyToOne(Document).mapToPk().joinColumn('document_id').deleteRule('cascade'),
     number: p.integer(),
+    /** Null once a newer version was published: nothing can ask for these bytes again. */
+    fileId: () => p.manyToOne(DocumentFile).mapToPk().joinColumn('file_id').nullable().deleteRule('set null').index(),
     checksum: p.text(),
     sizeBytes: p.integer(),
     /** UTF-16 length of the stored text. */
@@ -85,11 +99,11 @@ const DocumentVersionSchema = defineEntity({
 export class DocumentVersion extends DocumentVersionSchema.class {}
 DocumentVersionSchema.setClass(DocumentVersion);
 
-/** The uploaded bytes, in parts of at most 256 KiB. */
+/** A file's bytes, in parts of at most 256 KiB. */
 const DocumentPartSchema = defineEntity({
   name: 'DocumentPart',
   properties: {
-    versionId: () => p.manyToOne(DocumentVersion).mapToPk().joinColumn('version_id').primary().deleteRule('cascade'),
+    fileId: () => p.manyToOne(DocumentFile).mapToPk().joinColumn('file_id').primary().deleteRule('cascade'),
     part: p.integer().primary(),
     workspaceId: p.uuid(),
     bytes: p.blob(),

@@ -1,0 +1,177 @@
+// Runs jobs in a child process that is killed when it takes too long or too much memory. One idle child is kept, because
+// starting one takes longer than reading most documents; none is used again after a failure, nor for ever.
+import { fork, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { ExtractionError } from './extracted.ts';
+import type { Answer, Job } from './messages.ts';
+
+/** What one job may cost. */
+export interface Limits {
+  readonly timeoutMs?: number;
+  /** Resident memory of the child, its runtime (some 100 MB) included. */
+  readonly memoryMb?: number;
+  /** Aborting kills the child; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The answer to a job. Throws what the job failed of, TIMEOUT, or DOCUMENT_TOO_COMPLEX when memory ran out. */
+export async function runJob(job: Job, { timeoutMs = 60_000, memoryMb = 1024, signal }: Limits = {}): Promise<unknown> {
+  signal?.throwIfAborted();
+  const reader = takeIdle(memoryMb) ?? start(memoryMb, timeoutMs);
+  const answer = await ask(reader, job, timeoutMs, signal);
+  reader.jobs += 1;
+  if (answer.ok && idle === null && !reader.gone && reader.jobs < jobsPerChild) keep(reader);
+  else kill(reader);
+  if (answer.ok) return answer.value;
+  const { code, message, retryable, pageCount, detail } = answer.error;
+  throw new ExtractionError(code, message, { retryable, pageCount, cause: detail });
+}
+
+/** Kills every child; jobs under way fail with a retryable error. Later jobs start new ones. */
+export async function closeReaders(): Promise<void> {
+  idle = null;
+  await Promise.all([...running].map(async (reader) => {
+    reader.stopped ??= new ExtractionError('TIMEOUT', 'The service stopped while it read the document. It will be read again.', { retryable: true });
+    // An idle child does not keep the process alive; waiting for its end must.
+    reader.child.ref();
+    kill(reader);
+    await reader.exited;
+  }));
+}
+
+interface Reader {
+  readonly child: ChildProcess;
+  readonly memoryMb: number;
+  readonly exited: Promise<void>;
+  jobs: number;
+  gone: boolean;
+  /** Why it was killed, when it was. */
+  stopped: unknown;
+  idleTimer?: NodeJS.Timeout;
+}
+
+const jobsPerChild = 50;
+const idleMs = 60_000;
+const running = new Set<Reader>();
+let idle: Reader | null = null;
+
+function start(memoryMb: number, timeoutMs: number): Reader {
+  const entry = fileURLToPath(new URL('./child.ts', import.meta.url));
+  const flags = [`--max-old-space-size=${Math.max(32, Math.floor(memoryMb * 0.75))}`, '--disable-warning=ExperimentalWarning', '--no-warnings'];
+  const child = fork(entry, [], {
+    ...command(flags, memoryMb, timeoutMs),
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // Nothing of this process' environment: it holds the secrets.
+    env: process.env['TZ'] ? { TZ: process.env['TZ'] } : {},
+  });
+  const reader: Reader = {
+    child, memoryMb, jobs: 0, gone: false, stopped: undefined,
+    exited: new Promise((resolve) => {
+      const end = () => {
+        reader.gone = true;
+        running.delete(reader);
+        if (idle === reader) idle = null;
+        resolve();
+      };
+      child.once('exit', end);
+      child.once('error', (error) => {
+        reader.stopped ??= error;
+        if (child.pid === undefined) end();
+      });
+    }),
+  };
+  running.add(reader);
+  return reader;
+}
+
+/** Where there is a shell, the kernel also limits data and processor time: that holds even if this process is gone or busy. */
+function command(flags: readonly string[], memoryMb: number, timeoutMs: number): { execPath: string; execArgv: string[] } {
+  if (process.platform !== 'linux' || !existsSync('/bin/sh')) return { execPath: process.execPath, execArgv: [...flags] };
+  const kilobytes = (memoryMb * 2 + 512) * 1024;
+  const seconds = Math.ceil((timeoutMs / 1000) * 4) * jobsPerChild + 60;
+  const script = `ulimit -c 0; ulimit -d ${kilobytes}; ulimit -t ${seconds}; exec "$0" "$@"`;
+  return { execPath: '/bin/sh', execArgv: ['-c', script, process.execPath, ...flags] };
+}
+
+function takeIdle(memoryMb: number): Reader | null {
+  const reader = idle;
+  if (reader === null) return null;
+  idle = null;
+  clearTimeout(reader.idleTimer);
+  if (reader.memoryMb !== memoryMb || reader.gone) {
+    kill(reader);
+    return null;
+  }
+  reader.child.ref();
+  reader.child.channel?.ref();
+  return reader;
+}
+
+/** An idle child does not keep this process alive, and does not stay when nothing comes. */
+function keep(reader: Reader): void {
+  idle = reader;
+  reader.child.unref();
+  reader.child.channel?.unref();
+  reader.idleTimer = setTimeout(() => {
+    if (idle === reader) idle = null;
+    kill(reader);
+  }, idleMs).unref();
+}
+
+function kill(reader: Reader): void {
+  if (!reader.gone) reader.child.kill('SIGKILL');
+}
+
+async function ask(reader: Reader, job: Job, timeoutMs: number, signal: AbortSignal | undefined): Promise<Answer> {
+  const stop = (reason: unknown) => {
+    reader.stopped ??= reason;
+    kill(reader);
+  };
+  const onAbort = () => stop(signal?.reason);
+  const timer = setTimeout(() => stop(tooSlow(timeoutMs)), timeoutMs);
+  const watch = setInterval(() => {
+    void residentMb(reader.child.pid).then((size) => {
+      if (size > reader.memoryMb) stop(tooLarge(reader.memoryMb));
+    });
+  }, 50);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  let onMessage: ((answer: Answer) => void) | undefined;
+  try {
+    const answered = new Promise<Answer>((resolve) => {
+      onMessage = resolve;
+      reader.child.once('message', onMessage);
+    });
+    reader.child.send(job, (error) => {
+      if (error) kill(reader);
+    });
+    const answer = await Promise.race([answered, reader.exited]);
+    if (answer && reader.stopped === undefined) return answer;
+    await reader.exited;
+    // Without a reason of ours the runtime gave up, which it does when its memory is exhausted.
+    throw reader.stopped ?? tooLarge(reader.memoryMb);
+  } finally {
+    clearTimeout(timer);
+    clearInterval(watch);
+    signal?.removeEventListener('abort', onAbort);
+    if (onMessage) reader.child.off('message', onMessage);
+  }
+}
+
+async function residentMb(pid: number | undefined): Promise<number> {
+  if (pid === undefined || process.platform !== 'linux') return 0;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+}
+
+function tooSlow(timeoutMs: number): ExtractionError {
+  return new ExtractionError('TIMEOUT',
+    `Reading the document took longer than ${timeoutMs / 1000} seconds and was stopped. Try again when less is going on, or upload it in parts.`, { retryable: true });
+}
+
+function tooLarge(memoryMb: number): ExtractionError {
+  return new ExtractionError('DOCUMENT_TOO_COMPLEX',
+    `Reading the document took more than ${memoryMb} MB of memory and was stopped. Upload its text alone, or in parts.`);
+}
