@@ -31,8 +31,12 @@ export class Migration20261121000000 extends Migration {
     this.addSql(`create table "profile_document" ("profile_id" uuid not null, "document_id" uuid not null, "workspace_id" uuid not null, "attached_at" timestamptz not null, primary key ("profile_id", "document_id"));`);
     this.addSql(`create index "profile_document_document_id_index" on "profile_document" ("document_id");`);
 
-    this.addSql(`create table "document_version" ("id" uuid not null, "workspace_id" uuid not null, "document_id" uuid not null, "number" int not null, "checksum" text not null, "size_bytes" int not null, "text_length" int not null default 0, "chunk_count" int not null default 0, "term_count" int not null default 0, "reused_chunk_count" int not null default 0, "embedding_model_id" text not null, "created_at" timestamptz not null, primary key ("id"));`);
+    this.addSql(`create table "document_file" ("id" uuid not null, "workspace_id" uuid not null, "created_at" timestamptz not null, primary key ("id"));`);
+    this.addSql(`create index "document_file_workspace_id_index" on "document_file" ("workspace_id");`);
+
+    this.addSql(`create table "document_version" ("id" uuid not null, "workspace_id" uuid not null, "document_id" uuid not null, "number" int not null, "file_id" uuid null, "checksum" text not null, "size_bytes" int not null, "text_length" int not null default 0, "chunk_count" int not null default 0, "term_count" int not null default 0, "reused_chunk_count" int not null default 0, "embedding_model_id" text not null, "created_at" timestamptz not null, primary key ("id"));`);
     this.addSql(`create index "document_version_workspace_id_index" on "document_version" ("workspace_id");`);
+    this.addSql(`create index "document_version_file_id_index" on "document_version" ("file_id");`);
     this.addSql(`alter table "document_version" add constraint "document_version_document_id_number_unique" unique ("document_id", "number");`);
 
     this.addSql(`create table "ingestion_job" ("id" uuid not null, "workspace_id" uuid not null, "document_id" uuid not null, "version_id" uuid not null, "status" text not null, "stage" text not null, "completed_units" int not null default 0, "total_units" int null, "attempt" int not null default 0, "error" jsonb null, "queued_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, primary key ("id"));`);
@@ -41,7 +45,7 @@ export class Migration20261121000000 extends Migration {
 
     this.addSql(`create table "document_text" ("version_id" uuid not null, "start_offset" int not null, "workspace_id" uuid not null, "end_offset" int not null, "text" text not null, primary key ("version_id", "start_offset"));`);
 
-    this.addSql(`create table "document_part" ("version_id" uuid not null, "part" int not null, "workspace_id" uuid not null, "bytes" bytea not null, primary key ("version_id", "part"));`);
+    this.addSql(`create table "document_part" ("file_id" uuid not null, "part" int not null, "workspace_id" uuid not null, "bytes" bytea not null, primary key ("file_id", "part"));`);
 
     this.addSql(`create table "document_chunk" ("id" uuid not null, "workspace_id" uuid not null, "document_id" uuid not null, "version_id" uuid not null, "ordinal" int not null, "text" text not null, "token_count" int not null, "term_count" int not null, "page" int null, "heading_path" text[] not null, "start_offset" int not null, "end_offset" int not null, "checksum" text not null, primary key ("id"));`);
     this.addSql(`create index "document_chunk_workspace_id_index" on "document_chunk" ("workspace_id");`);
@@ -96,14 +100,17 @@ export class Migration20261121000000 extends Migration {
     this.addSql(`alter table "profile_document" add constraint "profile_document_profile_id_foreign" foreign key ("profile_id") references "profile" ("id") on update cascade on delete cascade;`);
     this.addSql(`alter table "profile_document" add constraint "profile_document_document_id_foreign" foreign key ("document_id") references "document" ("id") on update cascade on delete cascade;`);
 
+    this.addSql(`alter table "document_file" add constraint "document_file_workspace_id_foreign" foreign key ("workspace_id") references "workspace" ("id") on delete cascade;`);
+
     this.addSql(`alter table "document_version" add constraint "document_version_document_id_foreign" foreign key ("document_id") references "document" ("id") on delete cascade;`);
+    this.addSql(`alter table "document_version" add constraint "document_version_file_id_foreign" foreign key ("file_id") references "document_file" ("id") on delete set null;`);
 
     this.addSql(`alter table "ingestion_job" add constraint "ingestion_job_document_id_foreign" foreign key ("document_id") references "document" ("id") on delete cascade;`);
     this.addSql(`alter table "ingestion_job" add constraint "ingestion_job_version_id_foreign" foreign key ("version_id") references "document_version" ("id") on delete cascade;`);
 
     this.addSql(`alter table "document_text" add constraint "document_text_version_id_foreign" foreign key ("version_id") references "document_version" ("id") on delete cascade;`);
 
-    this.addSql(`alter table "document_part" add constraint "document_part_version_id_foreign" foreign key ("version_id") references "document_version" ("id") on delete cascade;`);
+    this.addSql(`alter table "document_part" add constraint "document_part_file_id_foreign" foreign key ("file_id") references "document_file" ("id") on delete cascade;`);
 
     this.addSql(`alter table "document_chunk" add constraint "document_chunk_document_id_foreign" foreign key ("document_id") references "document" ("id") on delete cascade;`);
     this.addSql(`alter table "document_chunk" add constraint "document_chunk_version_id_foreign" foreign key ("version_id") references "document_version" ("id") on delete cascade;`);
@@ -152,13 +159,15 @@ export class Migration20261121000000 extends Migration {
     this.addSql(`alter table "chat_session" drop constraint "chat_session_profile_id_foreign";`);
     this.addSql(`alter table "run" drop constraint "run_profile_version_id_foreign";`);
     this.addSql(`alter table "profile_document" drop constraint "profile_document_document_id_foreign";`);
+    this.addSql(`alter table "document_file" drop constraint "document_file_workspace_id_foreign";`);
     this.addSql(`alter table "document_version" drop constraint "document_version_document_id_foreign";`);
+    this.addSql(`alter table "document_version" drop constraint "document_version_file_id_foreign";`);
     this.addSql(`alter table "ingestion_job" drop constraint "ingestion_job_document_id_foreign";`);
     this.addSql(`alter table "document_chunk" drop constraint "document_chunk_document_id_foreign";`);
     this.addSql(`alter table "citation" drop constraint "citation_document_id_foreign";`);
     this.addSql(`alter table "ingestion_job" drop constraint "ingestion_job_version_id_foreign";`);
     this.addSql(`alter table "document_text" drop constraint "document_text_version_id_foreign";`);
-    this.addSql(`alter table "document_part" drop constraint "document_part_version_id_foreign";`);
+    this.addSql(`alter table "document_part" drop constraint "document_part_file_id_foreign";`);
     this.addSql(`alter table "document_chunk" drop constraint "document_chunk_version_id_foreign";`);
     this.addSql(`alter table "posting" drop constraint "posting_chunk_id_foreign";`);
     this.addSql(`alter table "citation" drop constraint "citation_chunk_id_foreign";`);
@@ -179,6 +188,7 @@ export class Migration20261121000000 extends Migration {
     this.addSql(`drop table if exists "member" cascade;`);
     this.addSql(`drop table if exists "document" cascade;`);
     this.addSql(`drop table if exists "profile_document" cascade;`);
+    this.addSql(`drop table if exists "document_file" cascade;`);
     this.addSql(`drop table if exists "document_version" cascade;`);
     this.addSql(`drop table if exists "ingestion_job" cascade;`);
     this.addSql(`drop table if exists "document_text" cascade;`);

@@ -2,13 +2,13 @@
 import { AuthSession, Member, User, Workspace } from './accounts/entity.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep } from './chat/entity.ts';
 import {
-  Document, DocumentChunk, DocumentPart, DocumentText, DocumentVersion, IngestionJob, Posting, ProfileDocument,
+  Document, DocumentChunk, DocumentFile, DocumentPart, DocumentText, DocumentVersion, IngestionJob, Posting, ProfileDocument,
 } from './documents/entity.ts';
 import { Profile, ProfileVersion } from './profiles/entity.ts';
 
 export const entities = [
   User, Workspace, Member, AuthSession,
   Profile, ProfileVersion,
-  Document, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
+  Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
   ChatSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ChatEvent,
 ];
