@@ -38,7 +38,7 @@ const ProfileVersionSchema = defineEntity({
     /** A model's id in the catalog; null follows the default of the installation. */
     modelId: p.text().nullable(),
     fallbackModelIds: p.array(),
-    temperature: p.double(),
+    temperature: p.double().$type<number>(),
     maxOutputTokens: p.integer(),
     retrieval: p.json<RetrievalSettings>(),
     toolNames: p.array(),
