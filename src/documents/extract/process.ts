@@ -47,7 +47,7 @@ interface Reader {
   readonly exited: Promise<void>;
   jobs: number;
   gone: boolean;
-  /** Why it was killed, when it was. */
+  /** Why it ended, or must. */
   stopped: unknown;
   idleTimer?: NodeJS.Timeout;
 }
@@ -61,7 +61,7 @@ function start(memoryMb: number, timeoutMs: number): Reader {
   const entry = fileURLToPath(new URL('./child.ts', import.meta.url));
   const flags = [`--max-old-space-size=${Math.max(32, Math.floor(memoryMb * 0.75))}`, '--disable-warning=ExperimentalWarning', '--no-warnings'];
   const child = fork(entry, [], {
-    ...command(flags, memoryMb, timeoutMs),
+    ...command(flags, timeoutMs),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // Nothing of this process' environment: it holds the secrets.
@@ -70,8 +70,9 @@ function start(memoryMb: number, timeoutMs: number): Reader {
   const reader: Reader = {
     child, memoryMb, jobs: 0, gone: false, stopped: undefined,
     exited: new Promise((resolve) => {
-      const end = () => {
+      const end = (code: number | null, killedBy: string | null) => {
         reader.gone = true;
+        reader.stopped ??= code === null ? endedBy(killedBy, reader.memoryMb) : crashed(code);
         running.delete(reader);
         if (idle === reader) idle = null;
         resolve();
@@ -79,7 +80,7 @@ function start(memoryMb: number, timeoutMs: number): Reader {
       child.once('exit', end);
       child.once('error', (error) => {
         reader.stopped ??= error;
-        if (child.pid === undefined) end();
+        if (child.pid === undefined) end(null, null);
       });
     }),
   };
@@ -87,12 +88,11 @@ function start(memoryMb: number, timeoutMs: number): Reader {
   return reader;
 }
 
-/** Where there is a shell, the kernel also limits data and processor time: that holds even if this process is gone or busy. */
-function command(flags: readonly string[], memoryMb: number, timeoutMs: number): { execPath: string; execArgv: string[] } {
+/** Where there is a shell, the kernel also limits processor time, so that a reader whose parent was killed does not run for ever. */
+function command(flags: readonly string[], timeoutMs: number): { execPath: string; execArgv: string[] } {
   if (process.platform !== 'linux' || !existsSync('/bin/sh')) return { execPath: process.execPath, execArgv: [...flags] };
-  const kilobytes = (memoryMb * 2 + 512) * 1024;
   const seconds = Math.ceil((timeoutMs / 1000) * 4) * jobsPerChild + 60;
-  const script = `ulimit -c 0; ulimit -d ${kilobytes}; ulimit -t ${seconds}; exec "$0" "$@"`;
+  const script = `ulimit -c 0; ulimit -t ${seconds}; exec "$0" "$@"`;
   return { execPath: '/bin/sh', execArgv: ['-c', script, process.execPath, ...flags] };
 }
 
@@ -150,8 +150,7 @@ async function ask(reader: Reader, job: Job, timeoutMs: number, signal: AbortSig
     const answer = await Promise.race([answered, reader.exited]);
     if (answer && reader.stopped === undefined) return answer;
     await reader.exited;
-    // Without a reason of ours the runtime gave up, which it does when its memory is exhausted.
-    throw reader.stopped ?? tooLarge(reader.memoryMb);
+    throw reader.stopped;
   } finally {
     clearTimeout(timer);
     clearInterval(watch);
@@ -166,12 +165,22 @@ async function residentMb(pid: number | undefined): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-function tooSlow(timeoutMs: number): ExtractionError {
-  return new ExtractionError('TIMEOUT',
-    `Reading the document took longer than ${timeoutMs / 1000} seconds and was stopped. Try again when less is going on, or upload it in parts.`, { retryable: true });
+function tooSlow(timeoutMs: number | null): ExtractionError {
+  const time = timeoutMs === null ? 'too long' : `longer than ${timeoutMs / 1000} s`;
+  return new ExtractionError('TIMEOUT', `Reading the document took ${time} and was stopped. Try again when less is going on, or upload it in parts.`, { retryable: true });
 }
 
 function tooLarge(memoryMb: number): ExtractionError {
   return new ExtractionError('DOCUMENT_TOO_COMPLEX',
     `Reading the document took more than ${memoryMb} MB of memory and was stopped. Upload its text alone, or in parts.`);
+}
+
+/** The runtime aborts when its heap is exhausted, and the kernel kills when its own memory is. */
+function endedBy(signal: string | null, memoryMb: number): ExtractionError {
+  return signal === 'SIGXCPU' ? tooSlow(null) : tooLarge(memoryMb);
+}
+
+function crashed(code: number): ExtractionError {
+  return new ExtractionError('DOCUMENT_CORRUPT',
+    'The document is damaged in a way that ended its reader. Save it again in its application and upload that file.', { cause: `exit code ${code}` });
 }
