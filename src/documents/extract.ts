@@ -20,14 +20,16 @@ export interface ExtractedDocument extends Extracted {
 export interface ExtractOptions extends Limits {
   /** The file's name; it only tells Markdown from plain text. */
   readonly name?: string;
+  /** What the bytes are, when somebody has said so; otherwise their content tells. */
+  readonly mediaType?: MediaType;
   readonly password?: string;
   /** Cut the text in the same process, which spares the event loop counting tokens. */
   readonly chunking?: ChunkOptions;
 }
 
 /** Reads a document. Throws `ExtractionError`, or the signal's reason when that is aborted. */
-export async function extract(bytes: Uint8Array, { name = '', password, chunking, ...limits }: ExtractOptions = {}): Promise<ExtractedDocument> {
-  const { spans, ...document } = await runJob({ task: 'extract', bytes, name, password, chunking }, limits) as ReadAnswer;
+export async function extract(bytes: Uint8Array, { name = '', mediaType, password, chunking, ...limits }: ExtractOptions = {}): Promise<ExtractedDocument> {
+  const { spans, ...document } = await runJob({ task: 'extract', bytes, name, mediaType, password, chunking }, limits) as ReadAnswer;
   return { ...document, chunks: spans && withText(document.text, spans) };
 }
 

@@ -1,5 +1,7 @@
 // Reading in a process of its own: what it answers, what stops it, and what is left of it.
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { chunkElsewhere, close, extract } from '../../src/documents/extract.ts';
 import { chunk } from '../../src/documents/chunk.ts';
@@ -7,12 +9,14 @@ import { bytes, docx, encryptedPdf, paragraph, pdf } from './fixtures.ts';
 
 afterAll(close);
 
-/** The children of this process that read documents, zombies included. */
-function readers(): number[] {
+const readers = (): number[] => readersOf(process.pid);
+
+/** The children of a process that read documents, zombies included. */
+function readersOf(parentPid: number): number[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
       const [, state, parent] = /^\d+ \(.*\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-      return Number(parent) === process.pid && (state === 'Z' || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('extract/child.ts'));
+      return Number(parent) === parentPid && (state === 'Z' || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('extract/child.ts'));
     } catch {
       return false;
     }
@@ -113,4 +117,18 @@ test.runIf(onLinux)('a reader knows nothing of the environment', async () => {
   const environment = readFileSync(`/proc/${readers()[0]}/environ`, 'utf8');
   delete process.env['PARLEY_TEST_SECRET'];
   expect(environment).not.toContain('secret');
+});
+
+test.runIf(onLinux)('a reader ends with its parent', async () => {
+  const script = `
+    const { extract } = await import(${JSON.stringify(new URL('../../src/documents/extract.ts', import.meta.url).href)});
+    await extract(new TextEncoder().encode('ready'));
+    process.stdout.write('ready');
+    setInterval(() => {}, 1000);`;
+  const parent = spawn(process.execPath, ['--input-type=module', '--no-warnings', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(parent.stdout, 'data');
+  const [reader] = readersOf(parent.pid!);
+  parent.kill('SIGKILL');
+  await once(parent, 'exit');
+  await expect.poll(() => existsSync(`/proc/${reader}`), { timeout: 20_000 }).toBe(false);
 });

@@ -25,8 +25,8 @@ async function answer(job: Job): Promise<Answer> {
   }
 }
 
-async function read({ bytes, name, password, chunking }: Job & { task: 'extract' }): Promise<ReadAnswer> {
-  const mediaType = await detectMediaType(bytes, name);
+async function read({ bytes, name, mediaType: declared, password, chunking }: Job & { task: 'extract' }): Promise<ReadAnswer> {
+  const mediaType = declared ?? (await detectMediaType(bytes, name));
   const extracted = await readers(mediaType)(bytes, { password });
   checkTextLength(extracted.text.length);
   if (!hasWord(extracted.text)) {

@@ -4,7 +4,10 @@ import type { MediaType } from '../media.ts';
 import type { Extracted, ExtractionErrorCode } from './extracted.ts';
 
 export type Job =
-  | { readonly task: 'extract'; readonly bytes: Uint8Array; readonly name: string; readonly password?: string; readonly chunking?: ChunkOptions }
+  | {
+      readonly task: 'extract'; readonly bytes: Uint8Array; readonly name: string; readonly mediaType?: MediaType;
+      readonly password?: string; readonly chunking?: ChunkOptions;
+    }
   | { readonly task: 'chunk'; readonly document: Pick<Extracted, 'text' | 'pages' | 'headings'>; readonly chunking: ChunkOptions };
 
 /** A chunk without its text. */

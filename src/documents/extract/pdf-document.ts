@@ -1,4 +1,5 @@
 // What a PDF says beside the text of its pages: properties, bookmarks, and what was typed into its forms.
+import './pdf-globals.ts';
 import { PDFDateString, type PDFDocumentProxy, type PDFPageProxy } from 'pdfjs-dist/legacy/build/pdf.mjs';
 import { clean, dateOf, oneLine } from './characters.ts';
 import type { ExtractedMetadata } from './extracted.ts';

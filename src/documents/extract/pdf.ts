@@ -1,5 +1,6 @@
 // PDF documents: pdf.js gives placed pieces of text, `pdf-lines.ts` makes lines of them and `pdf-text.ts` paragraphs.
 // Nothing is fetched: character maps and standard fonts come from the package's own folder.
+import './pdf-globals.ts';
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
 import { getDocument, type PDFDocumentProxy } from 'pdfjs-dist/legacy/build/pdf.mjs';

@@ -19,10 +19,14 @@ export interface Limits {
 /** The answer to a job. Throws what the job failed of, TIMEOUT, or DOCUMENT_TOO_COMPLEX when memory ran out. */
 export async function runJob(job: Job, { timeoutMs = 60_000, memoryMb = 1024, signal }: Limits = {}): Promise<unknown> {
   signal?.throwIfAborted();
-  const reader = takeIdle(memoryMb) ?? start(memoryMb, timeoutMs);
+  const reader = takeIdle(memoryMb, timeoutMs) ?? start(memoryMb, timeoutMs);
+  const began = performance.now();
   const answer = await ask(reader, job, timeoutMs, signal);
   reader.jobs += 1;
-  if (answer.ok && idle === null && !reader.gone && reader.jobs < jobsPerChild) keep(reader);
+  reader.busyMs += performance.now() - began;
+  // Long work leaves memory behind, and uses up the processor time that the kernel allows.
+  const isFit = !reader.gone && reader.jobs < jobsPerChild && reader.busyMs < timeoutMs / 2;
+  if (answer.ok && isFit && idle === null) keep(reader);
   else kill(reader);
   if (answer.ok) return answer.value;
   const { code, message, retryable, pageCount, detail } = answer.error;
@@ -44,8 +48,10 @@ export async function closeReaders(): Promise<void> {
 interface Reader {
   readonly child: ChildProcess;
   readonly memoryMb: number;
+  readonly timeoutMs: number;
   readonly exited: Promise<void>;
   jobs: number;
+  busyMs: number;
   gone: boolean;
   /** Why it ended, or must. */
   stopped: unknown;
@@ -59,7 +65,8 @@ let idle: Reader | null = null;
 
 function start(memoryMb: number, timeoutMs: number): Reader {
   const entry = fileURLToPath(new URL('./child.ts', import.meta.url));
-  const flags = [`--max-old-space-size=${Math.max(32, Math.floor(memoryMb * 0.75))}`, '--disable-warning=ExperimentalWarning', '--no-warnings'];
+  // A reader that a document takes over may read files, but not write any, start programs or load native code.
+  const flags = [`--max-old-space-size=${Math.max(32, Math.floor(memoryMb * 0.75))}`, '--permission', '--allow-fs-read=*', '--no-warnings'];
   const child = fork(entry, [], {
     ...command(flags, timeoutMs),
     serialization: 'advanced',
@@ -68,7 +75,7 @@ function start(memoryMb: number, timeoutMs: number): Reader {
     env: process.env['TZ'] ? { TZ: process.env['TZ'] } : {},
   });
   const reader: Reader = {
-    child, memoryMb, jobs: 0, gone: false, stopped: undefined,
+    child, memoryMb, timeoutMs, jobs: 0, busyMs: 0, gone: false, stopped: undefined,
     exited: new Promise((resolve) => {
       const end = (code: number | null, killedBy: string | null) => {
         reader.gone = true;
@@ -91,17 +98,18 @@ function start(memoryMb: number, timeoutMs: number): Reader {
 /** Where there is a shell, the kernel also limits processor time, so that a reader whose parent was killed does not run for ever. */
 function command(flags: readonly string[], timeoutMs: number): { execPath: string; execArgv: string[] } {
   if (process.platform !== 'linux' || !existsSync('/bin/sh')) return { execPath: process.execPath, execArgv: [...flags] };
-  const seconds = Math.ceil((timeoutMs / 1000) * 4) * jobsPerChild + 60;
+  // Several threads collect garbage, so the processor's time may run ahead of the clock's.
+  const seconds = Math.ceil((timeoutMs / 1000) * 6) + 60;
   const script = `ulimit -c 0; ulimit -t ${seconds}; exec "$0" "$@"`;
   return { execPath: '/bin/sh', execArgv: ['-c', script, process.execPath, ...flags] };
 }
 
-function takeIdle(memoryMb: number): Reader | null {
+function takeIdle(memoryMb: number, timeoutMs: number): Reader | null {
   const reader = idle;
   if (reader === null) return null;
   idle = null;
   clearTimeout(reader.idleTimer);
-  if (reader.memoryMb !== memoryMb || reader.gone) {
+  if (reader.memoryMb !== memoryMb || reader.timeoutMs < timeoutMs || reader.gone) {
     kill(reader);
     return null;
   }
