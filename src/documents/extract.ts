@@ -5,7 +5,9 @@ import type { ReadAnswer, Span } from './extract/messages.ts';
 import { closeReaders, runJob, type Limits } from './extract/process.ts';
 import type { MediaType } from './media.ts';
 
-export { ExtractionError, type Extracted, type ExtractedMetadata, type ExtractionErrorCode, type Heading, type PageStart } from './extract/extracted.ts';
+export {
+  ExtractionError, type Extracted, type ExtractedMetadata, type ExtractionErrorCode, type Heading, type PageStart,
+} from './extract/extracted.ts';
 export type { Limits } from './extract/process.ts';
 
 /** A document as text, with what is known of it; `language` is null when the text is too short or mixed to tell. */
@@ -28,7 +30,8 @@ export interface ExtractOptions extends Limits {
 }
 
 /** Reads a document. Throws `ExtractionError`, or the signal's reason when that is aborted. */
-export async function extract(bytes: Uint8Array, { name = '', mediaType, password, chunking, ...limits }: ExtractOptions = {}): Promise<ExtractedDocument> {
+export async function extract(bytes: Uint8Array, options: ExtractOptions = {}): Promise<ExtractedDocument> {
+  const { name = '', mediaType, password, chunking, ...limits } = options;
   const { spans, ...document } = await runJob({ task: 'extract', bytes, name, mediaType, password, chunking }, limits) as ReadAnswer;
   return { ...document, chunks: spans && withText(document.text, spans) };
 }

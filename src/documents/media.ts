@@ -12,7 +12,10 @@ export const mediaTypes = [
 /** A media type that documents may have. */
 export type MediaType = (typeof mediaTypes)[number];
 
-/** The media type of a file's content. Throws UNSUPPORTED_MEDIA_TYPE, naming what it is, or DOCUMENT_ENCRYPTED and DOCUMENT_CORRUPT for what cannot be opened. */
+/**
+ * The media type of a file's content. Throws UNSUPPORTED_MEDIA_TYPE, naming what it is, or DOCUMENT_ENCRYPTED and
+ * DOCUMENT_CORRUPT for what cannot be opened.
+ */
 export async function detectMediaType(bytes: Uint8Array, name = ''): Promise<MediaType> {
   if (isPdf(bytes)) return 'application/pdf';
   if (startsWith(bytes, 'PK\u0003\u0004') || startsWith(bytes, 'PK\u0005\u0006')) return wordDocument(bytes);
@@ -95,11 +98,14 @@ function textType(text: string, name: string): MediaType {
   return !/\.\w{1,8}$/.test(name) && looksLikeMarkdown(text) ? 'text/markdown' : 'text/plain';
 }
 
+const anyTag = new RegExp('^<(?:title|meta|link|style|script|base|div|p|h[1-6]|table|ul|ol|dl|section|article|main|header|nav|form'
+  + '|center|font|span|a|b|i|br|hr|pre|blockquote|img)\\b[^>]*>', 'i');
+
 /** HTML begins with a tag. A document's own tag settles it; for others, Markdown that begins with a tag must be ruled out. */
 function isHtml(text: string): boolean {
   const start = text.replace(/^(?:\s|<!--[^]*?-->|<\?xml[^>]*\?>|<!--[^]*$)+/, '').slice(0, 4096);
   if (/^<(?:!doctype\s+html|html|head|body|frameset)\b/i.test(start)) return true;
-  if (!/^<(?:title|meta|link|style|script|base|div|p|h[1-6]|table|ul|ol|dl|section|article|main|header|nav|form|center|font|span|a|b|i|br|hr|pre|blockquote|img)\b[^>]*>/i.test(start)) return false;
+  if (!anyTag.test(start)) return false;
   const tags = text.match(/<\/?[a-z][a-z0-9]*\b[^>\n]{0,300}>/gi)?.length ?? 0;
   const closed = /<\/(?:html|body|div|p|table|ul|ol|section|article|main|h[1-6]|span|pre|blockquote|title|style|script)\s*>/i.test(text);
   const markdown = text.match(/^(?:#{1,6} \S|```|~~~|[-*+] \S|\d+\. \S|> \S|\[[^\]]+\]: )|\]\([^)\s]+\)/gm)?.length ?? 0;

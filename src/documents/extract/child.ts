@@ -21,7 +21,8 @@ async function answer(job: Job): Promise<Answer> {
     return { ok: true, value: await read(job) };
   } catch (error) {
     const { code, message, retryable, pageCount } = expected(error);
-    return { ok: false, error: { code, message, retryable, pageCount, detail: error instanceof Error ? error.stack ?? error.message : String(error) } };
+    const detail = error instanceof Error ? error.stack ?? error.message : String(error);
+    return { ok: false, error: { code, message, retryable, pageCount, detail } };
   }
 }
 
@@ -30,7 +31,8 @@ async function read({ bytes, name, mediaType: declared, password, chunking }: Jo
   const extracted = await readers(mediaType)(bytes, { password });
   checkTextLength(extracted.text.length);
   if (!hasWord(extracted.text)) {
-    throw new ExtractionError('DOCUMENT_HAS_NO_TEXT', 'The document holds no letter and no digit. Upload one that has text.', { pageCount: extracted.metadata.pageCount ?? null });
+    const pageCount = extracted.metadata.pageCount ?? null;
+    throw new ExtractionError('DOCUMENT_HAS_NO_TEXT', 'The document holds no letter and no digit. Upload one that has text.', { pageCount });
   }
   const document = { ...extracted, headings: extracted.headings.slice(0, maxHeadings) };
   return {
@@ -45,7 +47,8 @@ const maxHeadings = 50_000;
 
 /** The text of a chunk is a range of the document's: it need not travel twice. */
 function spans(document: Parameters<typeof chunk>[0], chunking: ChunkOptions): Span[] {
-  return chunk(document, chunking).map(({ ordinal, start, end, page, headingPath, tokenCount }) => ({ ordinal, start, end, page, headingPath, tokenCount }));
+  return chunk(document, chunking)
+    .map(({ ordinal, start, end, page, headingPath, tokenCount }) => ({ ordinal, start, end, page, headingPath, tokenCount }));
 }
 
 /** Each reader is loaded when it is first needed: starting costs more than most documents. */
@@ -66,5 +69,6 @@ function expected(error: unknown): ExtractionError {
   // Stack, string and buffer limits are reached by documents that are too deep or too long, not by damaged ones.
   return error instanceof RangeError
     ? new ExtractionError('DOCUMENT_TOO_COMPLEX', 'The document is too deeply nested or too long to be read. Upload its text alone, or in parts.')
-    : new ExtractionError('DOCUMENT_CORRUPT', 'The document is damaged in a way that its reader does not know. Save it again in its application and upload that file.');
+    : new ExtractionError('DOCUMENT_CORRUPT', 
+      'The document is damaged in a way that its reader does not know. Save it again in its application and upload that file.');
 }

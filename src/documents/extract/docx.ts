@@ -30,7 +30,10 @@ export async function extractDocx(bytes: Uint8Array): Promise<Extracted> {
   };
 }
 
-const coreNames = { 'dc:subject': 'subject', 'dc:description': 'description', 'cp:keywords': 'keywords', 'dc:language': 'language', 'cp:lastModifiedBy': 'lastModifiedBy' };
+const coreNames = {
+  'dc:subject': 'subject', 'dc:description': 'description', 'cp:keywords': 'keywords', 'dc:language': 'language',
+  'cp:lastModifiedBy': 'lastModifiedBy',
+};
 const appNames = { Application: 'application', Company: 'company' };
 
 /** All XML parts are unpacked once, within the sizes the directory states, before a reader that trusts them may. */
@@ -42,7 +45,8 @@ function readParts(bytes: Uint8Array): (name: string) => string {
     const part = readZipEntry(bytes, entry);
     // The format forbids document types; the only use of one here would be entities that multiply.
     if (part.includes('<!DOCTYPE') || part.includes('<!ENTITY')) {
-      throw new ExtractionError('DOCUMENT_CORRUPT', `The document's part "${entry.name}" declares a document type, which Word documents must not. Save it again in its application.`);
+      throw new ExtractionError('DOCUMENT_CORRUPT',
+        `The document's part "${entry.name}" declares a document type, which Word documents must not. Save it again in its application.`);
     }
     if (/^(?:word\/styles|docProps\/(?:core|app))\.xml$/i.test(entry.name)) wanted.set(entry.name.toLowerCase(), part.toString('utf8'));
   }
@@ -58,7 +62,8 @@ async function toHtml(bytes: Uint8Array, styleMap: readonly string[]): Promise<s
     });
     return value;
   } catch (cause) {
-    throw new ExtractionError('DOCUMENT_CORRUPT', 'The Word document is damaged and cannot be read. Open it in Word, save it again and upload that file.', { cause });
+    throw new ExtractionError('DOCUMENT_CORRUPT',
+      'The Word document is damaged and cannot be read. Open it in Word, save it again and upload that file.', { cause });
   }
 }
 

@@ -55,7 +55,8 @@ async function opened(loading: Promise<PDFDocumentProxy>, passwordGiven: boolean
         ? 'The password does not open this PDF. Save it without a password and upload it again.'
         : 'The PDF is protected by a password. Save it without one and upload it again.', { cause });
     }
-    throw new ExtractionError('DOCUMENT_CORRUPT', 'The PDF is damaged and cannot be opened. Print or export it to a new PDF and upload that file.', { cause });
+    throw new ExtractionError('DOCUMENT_CORRUPT',
+      'The PDF is damaged and cannot be opened. Print or export it to a new PDF and upload that file.', { cause });
   }
   throw new ExtractionError('DOCUMENT_CORRUPT', 'The PDF is damaged: it has no pages. Export it again and upload that file.');
 }

@@ -175,7 +175,8 @@ async function residentMb(pid: number | undefined): Promise<number> {
 
 function tooSlow(timeoutMs: number | null): ExtractionError {
   const time = timeoutMs === null ? 'too long' : `longer than ${timeoutMs / 1000} s`;
-  return new ExtractionError('TIMEOUT', `Reading the document took ${time} and was stopped. Try again when less is going on, or upload it in parts.`, { retryable: true });
+  return new ExtractionError('TIMEOUT',
+    `Reading the document took ${time} and was stopped. Try again when less is going on, or upload it in parts.`, { retryable: true });
 }
 
 function tooLarge(memoryMb: number): ExtractionError {

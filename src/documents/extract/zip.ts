@@ -98,7 +98,8 @@ function checkMeasure(entries: readonly ZipEntry[], end: number): void {
 const megabytes = (size: number): string => `${Math.round(size / 1024 ** 2)} MB`;
 
 function corrupt(what: string, cause?: unknown): ExtractionError {
-  return new ExtractionError('DOCUMENT_CORRUPT', `The document cannot be unpacked: ${what}. Save it again in its application and upload that file.`, { cause });
+  return new ExtractionError('DOCUMENT_CORRUPT',
+    `The document cannot be unpacked: ${what}. Save it again in its application and upload that file.`, { cause });
 }
 
 function tooComplex(what: string): ExtractionError {
