@@ -1,14 +1,15 @@
 // How graphs are asked and sent: the types of a definition, the inputs of one, and the node types that one may name.
 import { builder } from '../builder.ts';
 import { permit } from '../context.ts';
+import type { Graphs } from './build.ts';
 import type { GraphDefinition, GraphEdge, GraphNode } from './definition.ts';
 import { mermaid } from './mermaid.ts';
-import type { NodeRegistry, NodeTypeDescription } from './node.ts';
+import type { NodeTypeDescription } from './node.ts';
 
 declare module '../context.ts' {
   interface App {
-    /** The node types that a graph may name. */
-    readonly graphs: NodeRegistry;
+    /** The node types that a graph may name, and the graphs built of them. */
+    readonly graphs: Graphs;
   }
 }
 
@@ -90,7 +91,7 @@ builder.queryField('graphNodeTypes', (t) =>
     description: 'The kinds of steps that a graph may have, sorted by name. Needs PROFILE_READ.',
     resolve: (_root, _args, ctx) => {
       permit(ctx, 'PROFILE_READ');
-      return [...ctx.app.graphs.descriptions];
+      return [...ctx.app.graphs.registry.descriptions];
     },
   }),
 );

@@ -118,7 +118,7 @@ function graphRules(app: App) {
     if (graph.name.trim() === '' || graph.name.length > 100) fault(['name'], 'length', 'The name of a graph has 1 to 100 characters.');
     const unfit = unstorable(graph, []);
     if (unfit) return fault(unfit.path, unfit.constraint, unfit.message);
-    for (const { path, constraint, message } of validateDefinition(graph, app.graphs)) fault([...path], constraint, message);
+    for (const { path, constraint, message } of validateDefinition(graph, app.graphs.registry)) fault([...path], constraint, message);
   });
 }
 
