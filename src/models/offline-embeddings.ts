@@ -63,7 +63,7 @@ function count(text: string): { counts: Map<string, number>; length: number } {
   return { counts, length: tokens.length };
 }
 
-const zeros = (): number[] => new Array<number>(offlineDimensions).fill(0);
+const zeros = (): number[] => Array.from({ length: offlineDimensions }, () => 0);
 
 /** Adds a stem and, lightly, its parts: the runs of 3 to 5 characters of "^stem$". */
 function add(vector: number[], stem: string, weight: number): void {
