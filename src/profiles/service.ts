@@ -4,7 +4,7 @@
 // one, so that every run can name what answered it; a change that changes nothing makes none. Name and description belong
 // to the profile and make no version. Removing a profile archives it: its chats keep it and can still read it by id, but
 // it is in no list, its slug is free again, and it neither changes nor answers any more.
-import { UniqueConstraintViolationException } from '@mikro-orm/core';
+import { LockMode, UniqueConstraintViolationException } from '@mikro-orm/core';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { Workspace } from '../accounts/entity.ts';
@@ -226,7 +226,7 @@ async function profileBySlug(ctx: Context, wanted: string): Promise<Profile | nu
 }
 
 async function lockProfile(tx: Context, id: string): Promise<Profile> {
-  const profile = await scoped(tx, Profile).findOne({ id, archivedAt: null }, { lockMode: 4 });
+  const profile = await scoped(tx, Profile).findOne({ id, archivedAt: null }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   if (!profile) throw new NotFoundError('Profile');
   return profile;
 }
