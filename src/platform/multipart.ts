@@ -26,7 +26,8 @@ export function useMultipart(limits: MultipartLimits): Plugin {
     onRequestParse({ request, serverContext, setRequestParser }) {
       const contentType = request.headers.get('content-type') ?? '';
       if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(contentType)) return;
-      setRequestParser(() => {
+      setRequestParser((wrapped) => {
+        if (wrapped !== request) throw new Error('useMultipart needs maxRequestBodySize: false, or two readers share the body.');
         const source = sourceOf(request, serverContext);
         endings.set(request, () => discard(source, maxTotal));
         refuseSimpleRequest(request.headers);
