@@ -1,0 +1,89 @@
+// The subscription to ingestions: where matching jobs stand, then each change. A reader that is slow gets each job's newest
+// state; what it has not read yet costs one id per job. Bus messages only wake: the state is read from the rows.
+import { scoped } from '../accounts/scoped.ts';
+import { createContext, permit, type Context } from '../context.ts';
+import { NotFoundError } from '../platform/errors.ts';
+import { latest } from '../platform/latest.ts';
+import { Profile } from '../profiles/entity.ts';
+import { IngestionJob, ProfileDocument } from './entity.ts';
+import { jobChanged } from './progress.ts';
+import { findDocument, isUnfinished } from './service.ts';
+
+/** Which jobs; all of the workspace when nothing is given. */
+export interface JobFilter {
+  readonly jobId: string | null;
+  readonly documentId: string | null;
+  readonly profileId: string | null;
+}
+
+/**
+ * The state of matching unfinished jobs, then every change. A job that is named is told in any case, and ends the stream when
+ * it ends. Throws NotFoundError for an id that names nothing in the workspace.
+ */
+export async function followJobs(ctx: Context, filter: JobFilter): Promise<AsyncIterableIterator<IngestionJob>> {
+  const viewer = permit(ctx, 'DOCUMENT_READ');
+  await assertVisible(ctx, filter);
+  const ids = await latest<string>(async (offer) => {
+    const stop = await ctx.app.bus.subscribe(jobChanged, viewer.workspaceId, ({ jobId, documentId }) => {
+      if ((filter.jobId ?? jobId) === jobId && (filter.documentId ?? documentId) === documentId) offer(jobId, jobId);
+    });
+    try {
+      for (const id of await currentJobs(createContext(ctx.app, { viewer }), filter)) offer(id, id);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return stop;
+  });
+  // Jobs that were told before they ended: their end is told even if their document was detached since.
+  const open = new Set<string>();
+  const iterator: AsyncIterableIterator<IngestionJob> = {
+    async next() {
+      for (;;) {
+        const next = await ids.next();
+        if (next.done) return { value: undefined, done: true };
+        const job = await readJob(createContext(ctx.app, { viewer }), next.value, open.has(next.value) ? null : filter.profileId);
+        if (!job) continue;
+        if (isUnfinished(job)) open.add(job.id);
+        else {
+          open.delete(job.id);
+          if (filter.jobId !== null) await ids.return?.();
+        }
+        return { value: job, done: false };
+      }
+    },
+    async return() {
+      await ids.return?.();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
+}
+
+async function assertVisible(ctx: Context, { jobId, documentId, profileId }: JobFilter): Promise<void> {
+  if (jobId !== null && !(await readJob(ctx, jobId, null))) throw new NotFoundError('IngestionJob', null, ['jobId']);
+  if (documentId !== null && !(await findDocument(ctx, documentId))) throw new NotFoundError('Document', null, ['documentId']);
+  if (profileId === null) return;
+  const profile = await scoped(ctx, Profile).select().select('id').where('id', '=', profileId).executeTakeFirst();
+  if (!profile) throw new NotFoundError('Profile', null, ['profileId']);
+}
+
+async function currentJobs(ctx: Context, { jobId, documentId, profileId }: JobFilter): Promise<string[]> {
+  let query = scoped(ctx, IngestionJob).select().select('ingestion_job.id').orderBy('ingestion_job.queuedAt').orderBy('ingestion_job.id');
+  if (jobId === null) query = query.where('ingestion_job.status', 'in', ['QUEUED', 'RUNNING']);
+  else query = query.where('ingestion_job.id', '=', jobId);
+  if (documentId !== null) query = query.where('ingestion_job.documentId', '=', documentId);
+  if (profileId !== null) query = query.where('ingestion_job.documentId', 'in', documentsOf(ctx, profileId));
+  return (await query.execute()).map((row) => row.id);
+}
+
+async function readJob(ctx: Context, id: string, profileId: string | null): Promise<IngestionJob | null> {
+  let query = scoped(ctx, IngestionJob).select().selectAll().where('id', '=', id);
+  if (profileId !== null) query = query.where('documentId', 'in', documentsOf(ctx, profileId));
+  return ((await query.executeTakeFirst()) as IngestionJob | undefined) ?? null;
+}
+
+function documentsOf(ctx: Context, profileId: string) {
+  return scoped(ctx, ProfileDocument).select().select('profile_document.documentId').where('profile_document.profileId', '=', profileId);
+}
