@@ -8,7 +8,8 @@ import { GraphQLError, Kind } from 'graphql';
 import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 import {
-  ConflictError, ForbiddenError, GenericError, NotFoundError, UserError, ValidationError, errorCodes, expectedErrors, permissions,
+  NotFoundError, ValidationError, errorCodes, expectedErrors, permissions,
+  type ConflictError, type ForbiddenError, type GenericError, type UserError,
 } from './platform/errors.ts';
 import type { FileUpload } from './platform/multipart.ts';
 import type { Page } from './platform/page.ts';
@@ -34,19 +35,16 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     clientMutationId: 'omit',
     cursorType: 'String',
     encodeGlobalID: (typename, id) => encodeId(typename, String(id)),
-    decodeGlobalID: (globalId) => readId(globalId) ?? { typename: '', id: '' },
+    decodeGlobalID: (globalId) => readNodeId(globalId),
     nodeTypeOptions: { description: 'Anything with an id of its own, readable by `node(id:)`.' },
     nodeQueryOptions: {
       description: 'The node of an id; null for an id that is absent, malformed, or of another workspace.',
-      resolve: (_root, { id }, _ctx, _info, resolveNode) => (id.typename === '' ? null : resolveNode(id)),
     },
     nodesQueryOptions: {
       description: 'As `node`, for up to 100 ids, in their order.',
-      resolve: async (_root, { ids }, _ctx, _info, resolveNodes) => {
+      resolve: (_root, { ids }, _ctx, _info, resolveNodes) => {
         if (ids.length > 100) throw new ValidationError('Ask for at most 100 nodes at once.', ['ids'], 'maxItems');
-        const known = ids.filter((id) => id.typename !== '');
-        const found = await resolveNodes(known);
-        return ids.map((id) => (id.typename === '' ? null : found[known.indexOf(id)]));
+        return resolveNodes(ids);
       },
     },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
@@ -121,6 +119,12 @@ export function onlyUuids(ids: readonly string[]): string[] {
   return ids.filter((id) => uuid.test(id));
 }
 
+/** As Pothos needs it: what names no node reads as the id of nobody. */
+function readNodeId(globalId: string): { typename: string; id: string } {
+  const read = readId(globalId);
+  return read && builder.configStore.hasConfig(read.typename) ? read : { typename: 'User', id: '' };
+}
+
 function readId(globalId: string): { typename: string; id: string } | null {
   const match = /^([A-Za-z]+):([^\0]+)$/.exec(Buffer.from(globalId, 'base64url').toString());
   return match ? { typename: match[1] as string, id: match[2] as string } : null;
@@ -131,26 +135,32 @@ function readId(globalId: string): { typename: string; id: string } | null {
 export const ErrorCodeEnum = builder.enumType('ErrorCode', { values: errorCodes, description: 'What went wrong, for programs. The documentation says for each what to do.' });
 export const PermissionEnum = builder.enumType('Permission', { values: permissions, description: 'What a role may do.' });
 
+/** An expected failure as data: graphql-js would throw a value that is an Error. */
+export type ErrorData<E extends UserError = UserError> = Omit<E, 'name' | 'stack' | 'cause'> & { readonly kind: string };
+
+/** The data of an expected failure. */
+export function errorData(error: UserError): ErrorData {
+  return { ...error, message: error.message, kind: error.constructor.name };
+}
+
 /** Every expected failure of a mutation. */
-export const UserErrorInterface = builder.interfaceRef<UserError>('UserError').implement({
+export const UserErrorInterface = builder.interfaceRef<ErrorData>('UserError').implement({
   description: 'Every expected failure of a mutation is data. Unexpected ones stay in top-level `errors`.',
   fields: (t) => ({
     message: t.exposeString('message', { description: 'What happened, with which value, and what to do next; for people.' }),
     code: t.expose('code', { type: ErrorCodeEnum, description: 'The same for programs.' }),
     field: t.stringList({ nullable: true, description: 'Path into `input` of the value at fault; null when not tied to one field.', resolve: (error) => (error.field ? [...error.field] : null) }),
   }),
-  resolveType: (error) => error.constructor.name,
+  resolveType: (error) => error.kind,
 });
 
-builder.objectType(GenericError, { name: 'GenericError', interfaces: [UserErrorInterface], description: 'An expected failure without further data.' });
-builder.objectType(ValidationError, {
-  name: 'ValidationError',
+builder.objectRef<ErrorData<GenericError>>('GenericError').implement({ interfaces: [UserErrorInterface], description: 'An expected failure without further data.' });
+builder.objectRef<ErrorData<ValidationError>>('ValidationError').implement({
   interfaces: [UserErrorInterface],
   description: 'A rule that a value breaks.',
   fields: (t) => ({ constraint: t.exposeString('constraint', { nullable: true, description: 'The rule for programs, e.g. "minLength".' }) }),
 });
-builder.objectType(NotFoundError, {
-  name: 'NotFoundError',
+builder.objectRef<ErrorData<NotFoundError>>('NotFoundError').implement({
   interfaces: [UserErrorInterface],
   description: 'An id that names nothing the viewer may see; absent and foreign answer alike.',
   fields: (t) => ({
@@ -158,8 +168,7 @@ builder.objectType(NotFoundError, {
     nodeId: t.exposeID('nodeId', { nullable: true, description: 'The id as it was given.' }),
   }),
 });
-builder.objectType(ConflictError, {
-  name: 'ConflictError',
+builder.objectRef<ErrorData<ConflictError>>('ConflictError').implement({
   interfaces: [UserErrorInterface],
   description: 'A state that excludes the change.',
   fields: (t) => ({
@@ -171,8 +180,7 @@ builder.objectType(ConflictError, {
     }),
   }),
 });
-builder.objectType(ForbiddenError, {
-  name: 'ForbiddenError',
+builder.objectRef<ErrorData<ForbiddenError>>('ForbiddenError').implement({
   interfaces: [UserErrorInterface],
   description: "A permission that the viewer's role does not include.",
   fields: (t) => ({ requiredPermission: t.expose('requiredPermission', { type: PermissionEnum, description: 'The permission that is missing.' }) }),
@@ -195,7 +203,7 @@ export function payload<T extends object>(
     description,
     fields: (t) => ({
       ...(fields(t as never) as object),
-      userErrors: t.field({ type: [UserErrorInterface], description: 'The expected failures; empty when it was done.', resolve: (answer) => [...answer.userErrors] }),
+      userErrors: t.field({ type: [UserErrorInterface], description: 'The expected failures; empty when it was done.', resolve: (answer) => answer.userErrors.map(errorData) }),
     }),
   }) as never;
 }

@@ -6,6 +6,7 @@ import type { Database, EntityManager } from './platform/database.ts';
 import { ForbiddenError, unauthenticated, type Permission } from './platform/errors.ts';
 import type { Jobs } from './platform/jobs.ts';
 import type { Logger } from './platform/log.ts';
+import type { Metrics } from './platform/metrics.ts';
 import type { Models } from './models/catalog.ts';
 
 export const roles = ['OWNER', 'ADMIN', 'EDITOR', 'MEMBER', 'VIEWER'] as const;
@@ -19,9 +20,12 @@ export interface App {
   readonly bus: Bus;
   readonly jobs: Jobs;
   readonly models: Models;
+  readonly metrics: Metrics;
   readonly startedAt: Date;
   /** True from the moment the process is asked to stop: new work is refused with SHUTTING_DOWN. */
   draining: boolean;
+  /** What this process does right now. */
+  readonly activity: { subscriptions: number; runs: number };
 }
 
 /** A signed-in user in one workspace. */

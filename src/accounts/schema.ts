@@ -1,5 +1,5 @@
 // How accounts are asked: the viewer, workspaces and members, and the mutations that sign in and out.
-import { attempt, builder, connection, decodeId, encodeId, forwardArgs, payload, PermissionEnum } from '../builder.ts';
+import { attempt, builder, connection, decodeId, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum } from '../builder.ts';
 import { requireViewer, roles, type Context, type Viewer } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { paginate } from '../platform/page.ts';
@@ -13,8 +13,8 @@ export const RoleEnum = builder.enumType('Role', { values: roles, description: '
 export const UserNode = builder.loadableNodeRef('User', {
   id: { resolve: (user) => user.id },
   sort: (user: User) => user.id,
-  load: (ids: string[], ctx: Context): Promise<User[]> =>
-    scoped(ctx, Member).select(User).innerJoin('user', 'user.id', 'member.userId').selectAll('user').where('user.id', 'in', ids).execute() as Promise<User[]>,
+  load: async (ids: string[], ctx: Context): Promise<User[]> =>
+    !ctx.viewer ? [] : (scoped(ctx, Member).select(User).innerJoin('user', 'user.id', 'member.userId').selectAll('user').where('user.id', 'in', onlyUuids(ids)).execute() as Promise<User[]>),
 });
 UserNode.implement({
   description: 'Somebody who can sign in; visible to the members of their workspaces.',
@@ -41,7 +41,7 @@ export const WorkspaceNode = builder.loadableNodeRef('Workspace', {
   id: { resolve: (workspace) => workspace.id },
   sort: (workspace: Workspace) => workspace.id,
   load: async (ids: string[], ctx: Context): Promise<Workspace[]> =>
-    ctx.viewer ? ((await workspacesOf(ctx, ctx.viewer).where('workspace.id', 'in', ids).execute()) as Workspace[]) : [],
+    ctx.viewer ? ((await workspacesOf(ctx, ctx.viewer).where('workspace.id', 'in', onlyUuids(ids)).execute()) as Workspace[]) : [],
 });
 WorkspaceNode.implement({
   description: 'What is shared by its members and by nobody else: profiles, documents, chats, tasks.',
@@ -70,7 +70,7 @@ const AuthSessionNode = builder.loadableNodeRef('AuthSession', {
   id: { resolve: (session) => session.id },
   sort: (session: AuthSession) => session.id,
   load: async (ids: string[], ctx: Context): Promise<AuthSession[]> =>
-    ctx.viewer ? ((await devicesOf(ctx, ctx.viewer).where('id', 'in', ids).execute()) as AuthSession[]) : [],
+    ctx.viewer ? ((await devicesOf(ctx, ctx.viewer).where('id', 'in', onlyUuids(ids)).execute()) as AuthSession[]) : [],
 });
 AuthSessionNode.implement({
   description: 'A device that the viewer is signed in on.',

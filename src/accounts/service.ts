@@ -1,5 +1,5 @@
 // What can be done with accounts: sign up, in and out, keep tokens fresh, change one's own data, and run a workspace's members.
-import { UniqueConstraintViolationException } from '@mikro-orm/core';
+import { LockMode, UniqueConstraintViolationException } from '@mikro-orm/core';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { permit, requireViewer, transactional, type App, type Context, type Role, type Viewer } from '../context.ts';
@@ -10,7 +10,7 @@ import { AuthSession, Member, User, Workspace } from './entity.ts';
 import { hashPassword, newPassword, verifyPassword } from './passwords.ts';
 import { mayAssign, permissionsOf } from './policy.ts';
 import { scoped } from './scoped.ts';
-import { readAccessToken, readRefreshToken, signAccessToken, signRefreshToken } from './tokens.ts';
+import { readAccessToken, readRefreshToken, signAccessToken, signRefreshToken, type AccessClaims } from './tokens.ts';
 
 /** Something about a user's access has changed (signed out, role, membership): whoever holds a viewer checks again. */
 export const accessChanged = topic<{ readonly userId: string }>('accounts.access');
@@ -75,7 +75,7 @@ export async function login(ctx: Context, input: { email: string; password: stri
 export async function refreshTokens(ctx: Context, input: { refreshToken: string; workspaceId: string | null }): Promise<Tokens> {
   const claims = await readRefreshToken(ctx.app, input.refreshToken);
   const outcome = await transactional(ctx, async (tx) => {
-    const session = await tx.em.findOne(AuthSession, { id: claims.authSessionId }, { lockMode: 4 });
+    const session = await tx.em.findOne(AuthSession, { id: claims.authSessionId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!session || session.revokedAt || session.expiresAt <= new Date()) return null;
     if (session.generation !== claims.generation) {
       session.revokedAt = new Date();
@@ -134,17 +134,29 @@ export async function changePassword(ctx: Context, input: { currentPassword: str
 
 /** The viewer behind an access token; throws UNAUTHENTICATED when the sign-in has ended or the membership is gone. */
 export async function authenticate(app: App, token: string): Promise<Viewer> {
-  const claims = await readAccessToken(app, token);
+  return await viewerOf(app, await readAccessToken(app, token));
+}
+
+/** The viewer as they are now; throws UNAUTHENTICATED when the sign-in has ended or the membership is gone. */
+export async function viewerOf(app: App, claims: AccessClaims): Promise<Viewer> {
+  const { userId, workspaceId, authSessionId, expiresAt } = claims;
   const row = await kysely(app.database.fork(), AuthSession, Member)
     .selectFrom('auth_session')
-    .innerJoin('member', (join) => join.onRef('member.userId', '=', 'auth_session.userId').on('member.workspaceId', '=', claims.workspaceId))
+    .innerJoin('member', (join) => join.onRef('member.userId', '=', 'auth_session.userId').on('member.workspaceId', '=', workspaceId))
     .select('member.role')
-    .where('auth_session.id', '=', claims.authSessionId)
-    .where('auth_session.userId', '=', claims.userId)
+    .where('auth_session.id', '=', authSessionId)
+    .where('auth_session.userId', '=', userId)
     .where('auth_session.revokedAt', 'is', null)
     .executeTakeFirst();
   if (!row) throw unauthenticated('You were signed out, or are no longer a member of this workspace. Sign in again.');
-  return { ...claims, role: row.role, permissions: permissionsOf(row.role) };
+  return { userId, workspaceId, authSessionId, expiresAt, role: row.role, permissions: permissionsOf(row.role) };
+}
+
+/** A member as a viewer, for work on their behalf after their request; throws UNAUTHENTICATED when they are none any more. */
+export async function memberViewer(app: App, userId: string, workspaceId: string): Promise<Viewer> {
+  const member = await kysely(app.database.fork(), Member).selectFrom('member').select('role').where('userId', '=', userId).where('workspaceId', '=', workspaceId).executeTakeFirst();
+  if (!member) throw unauthenticated('The member who asked has left the workspace.');
+  return { userId, workspaceId, authSessionId: '', role: member.role, permissions: permissionsOf(member.role), expiresAt: new Date(8.64e15) };
 }
 
 /** Adds a registered user to the workspace by e-mail address. */
@@ -240,7 +252,7 @@ async function revokeSessions(ctx: Context, userId: string, which: { only?: stri
 }
 
 async function lockMember(tx: Context, userId: string): Promise<Member> {
-  const member = await scoped(tx, Member).findOne({ userId }, { lockMode: 4 });
+  const member = await scoped(tx, Member).findOne({ userId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   if (!member) throw new NotFoundError('User', null, ['userId']);
   return member;
 }

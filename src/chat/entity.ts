@@ -18,6 +18,8 @@ export type RunStatus = (typeof runStatuses)[number];
 export const feedbackRatings = ['UP', 'DOWN'] as const;
 export type FeedbackRating = (typeof feedbackRatings)[number];
 export type BlockKind = 'TEXT' | 'REASONING';
+export const truncationCauses = ['MODEL_FELL_BACK', 'RUN_TAKEN_OVER'] as const;
+export type TruncationCause = (typeof truncationCauses)[number];
 
 /** Why a run failed; `message` is safe to show. */
 export interface RunError {
@@ -141,6 +143,10 @@ const RunSchema = defineEntity({
     /** Overrides of the profile's retrieval settings. */
     retrieval: p.json<Partial<RetrievalSettings>>(),
     timeZone: p.text(),
+    /** Waited behind another run: its question is put below the leaf when it starts. */
+    enqueued: p.boolean().default(false),
+    /** When it is cancelled its messages are deleted, too. */
+    rollback: p.boolean().default(false),
     cached: p.boolean().default(false),
     degraded: p.array(),
     error: p.json<RunError>().nullable(),
@@ -148,7 +154,7 @@ const RunSchema = defineEntity({
     outputTokens: p.integer().default(0),
     embeddingTokens: p.integer().default(0),
     cachedTokens: p.integer().default(0),
-    costUsd: p.double().default(0),
+    costUsd: p.double().$type<number>().default(0),
     usageEstimated: p.boolean().default(false),
     cancelRequestedAt: p.datetime().nullable(),
     /** The instance that works on it, until when it must renew (database time). */

@@ -45,9 +45,28 @@ export interface StepPart {
   error: string | null;
 }
 
+/** A quote that supports a part of the answer, verbatim in a document's stored text. Offsets in UTF-16 units, end exclusive. */
+export interface CitationPart {
+  type: 'citation';
+  /** The n of the answer's [n]. */
+  index: number;
+  chunkId: string;
+  documentId: string;
+  documentName: string;
+  documentVersion: number;
+  page: number | null;
+  headingPath: readonly string[];
+  startOffset: number;
+  endOffset: number;
+  quote: string;
+  answerStart: number;
+  answerEnd: number;
+}
+
 /** What happens during a run, in the order in which it happens. */
 export type RunPart =
   | StepPart
+  | CitationPart
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
   | { type: 'usage'; modelId: string; inputTokens: number; outputTokens: number; cachedTokens: number; estimated: boolean }
@@ -72,5 +91,7 @@ export interface RunScope {
   readonly signal: AbortSignal;
   readonly settings: RunSettings;
   history(): Promise<readonly Turn[]>;
+  /** The visible text that the run has emitted so far. */
+  answer(): string;
   emit(part: RunPart): void;
 }

@@ -77,6 +77,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
     settings: scope.settings,
     signal,
     history: () => scope.history(),
+    answer: () => scope.answer(),
     emit: (part) => {
       if (!over && !steps.closed) scope.emit(part);
     },

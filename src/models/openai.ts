@@ -58,11 +58,10 @@ export function openaiChat(name: string, apiKey: string, baseUrl: string | null,
   return new ChatOpenAI({
     model: name,
     apiKey,
-    configuration: { baseURL: baseUrl ?? officialUrl },
+    configuration: { baseURL: baseUrl ?? officialUrl, fetch: withoutKey(apiKey) },
     // Reasoning models refuse a temperature.
     ...(/^(?:o\d|gpt-5)/.test(name) ? {} : { temperature: options.temperature }),
     maxTokens: options.maxOutputTokens,
-    streaming: true,
     streamUsage: true,
     timeout: chatTimeoutMs,
     maxRetries: chatRetries,
@@ -74,13 +73,23 @@ export function openaiEmbeddings(name: string, apiKey: string, baseUrl: string |
   return new OpenAIEmbeddings({
     model: name,
     apiKey,
-    configuration: { baseURL: baseUrl ?? officialUrl },
+    configuration: { baseURL: baseUrl ?? officialUrl, fetch: withoutKey(apiKey) },
     batchSize: embeddingBatch,
     stripNewLines: false,
     encodingFormat: 'float',
     timeout: embeddingTimeoutMs,
     maxRetries: embeddingRetries,
   });
+}
+
+/** Providers quote a wrong key in their errors; it is taken out before anything can log it. */
+function withoutKey(apiKey: string): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    if (response.ok) return response;
+    const text = (await response.text()).replaceAll(apiKey, '***');
+    return new Response(text, { status: response.status, statusText: response.statusText, headers: response.headers });
+  };
 }
 
 interface KnownModel {

@@ -8,7 +8,8 @@ import type { EntityClass, EntityName } from '@mikro-orm/core';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM as PgliteMikroORM, type EntityManager as PgliteEntityManager } from '@mikro-orm/pglite';
 import { MikroORM as PostgresMikroORM } from '@mikro-orm/postgresql';
-import { Kysely, sql } from 'kysely';
+import { CamelCasePlugin, sql, type Kysely } from 'kysely';
+import pg from 'pg';
 import type { Config } from './config.ts';
 
 export { sql };
@@ -74,6 +75,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         ...common,
         clientUrl: options.config.databaseUrl as string,
         pool: { min: 0, max: options.config.databasePoolSize },
+        driverOptions: { types: nativeTypes() },
         // The two drivers differ in how they connect, not in what this project calls.
       })) as unknown as PgliteMikroORM);
   const query = async <Row>(text: string): Promise<Row[]> => (await orm.em.fork().getConnection().execute(text)) as Row[];
@@ -108,8 +110,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 /** Kysely over the given entities, inside the current transaction of `em` when there is one. */
 export function kysely<const E extends readonly AnyEntityClass[]>(em: EntityManager, ..._entities: E): Kysely<Tables<E[number]>> {
-  return em.getKysely({ columnNamingStrategy: 'property', convertValues: true }) as unknown as Kysely<Tables<E[number]>>;
+  return (em.getKysely() as unknown as Kysely<Tables<E[number]>>).withPlugin(columnNames);
 }
+
+/**
+ * Columns are the properties' names in snake case. MikroORM's own plugin is not used: in a join it takes a column such as
+ * profile_id for the id of a table named profile.
+ */
+const columnNames = new CamelCasePlugin({ maintainNestedObjectKeys: true });
 
 async function openPglite(options: DatabaseOptions): Promise<PGlite> {
   return await PGlite.create({
@@ -119,6 +127,14 @@ async function openPglite(options: DatabaseOptions): Promise<PGlite> {
     // bigint as a number, as sizes and sequences are far below 2^53; the ORM reads dates itself.
     parsers: { [pgTypes.INT8]: (value: string) => Number(value) },
   });
+}
+
+/** As PGlite reads them: bigint as a number, times as dates. */
+function nativeTypes(): pg.TypeOverrides {
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.INT8, Number);
+  for (const type of [pg.types.builtins.TIMESTAMPTZ, pg.types.builtins.TIMESTAMP]) types.setTypeParser(type, (value: string) => new Date(value));
+  return types;
 }
 
 /** Installs `vector` where the server offers it. */

@@ -25,6 +25,7 @@ export function openScope(runId = 'run'): TestScope {
     signal: control.signal,
     parts,
     history: () => Promise.resolve([]),
+    answer: () => '',
     emit: (part) => void parts.push(part),
     steps: () => parts.filter((part): part is StepPart => part.type === 'step').map(({ node, status }) => `${node} ${status}`),
     text: () => parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),

@@ -1,0 +1,129 @@
+// The composition root: the only file that chooses PGlite or PostgreSQL, and offline or remote models; it registers what
+// rooms offer, and starts and stops background work.
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { outputNode } from './agent/output-node.ts';
+import { promptNode } from './agent/prompt-node.ts';
+import type { App } from './context.ts';
+import { close as closeReaders } from './documents/extract.ts';
+import { defineIngestion } from './documents/ingest.ts';
+import { defineRemoval } from './documents/removal.ts';
+import { attachWithin } from './documents/service.ts';
+import { createPgVectorStore } from './documents/vector-store.ts';
+import { entities } from './entities.ts';
+import { createGraphs } from './graph/build.ts';
+import { createRegistry, type NodeType } from './graph/node.ts';
+import { createModels } from './models/catalog.ts';
+import { createRunEngine } from './chat/engine.ts';
+import { createTails } from './chat/tail.ts';
+import { createLocalBus } from './platform/bus.ts';
+import type { Config } from './platform/config.ts';
+import { openDataDirectory } from './platform/data-directory.ts';
+import { openDatabase } from './platform/database.ts';
+import { createJobs } from './platform/jobs.ts';
+import { createLog, type Logger } from './platform/log.ts';
+import { createMetrics } from './platform/metrics.ts';
+import { profileHooks } from './profiles/service.ts';
+
+/** What the steps of a graph may do. */
+const nodeTypes: readonly NodeType[] = [promptNode, outputNode] as unknown as NodeType[];
+
+export interface RunningApp extends App {
+  /** Names of the migrations that this start applied. */
+  readonly migrated: readonly string[];
+  /** Stops background work and closes what is open. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  /** Keeps the database in memory and touches no disk; for tests. */
+  readonly inMemory?: boolean;
+  /** A dump of a migrated PGlite to start from. */
+  readonly template?: Blob;
+  readonly log?: Logger;
+}
+
+/** What documents lend to profiles. */
+profileHooks.attachDocuments = attachWithin;
+
+/** Opens everything, in order, and closes what was opened when a later part fails. */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
+  const closers: (() => Promise<void>)[] = [];
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      for (const closer of closers.reverse()) await closer();
+    })());
+  try {
+    const log = options.log ?? (await createLog(config));
+    const embedded = config.databaseUrl === null && !options.inMemory;
+    const directory = embedded ? await openDataDirectory(config.dataDir) : null;
+    if (directory) closers.push(() => directory.close());
+    const database = await openDatabase({
+      config,
+      folder: directory ? join(directory.path, 'database') : null,
+      entities,
+      migrations: fileURLToPath(new URL('../migrations', import.meta.url)),
+      ...(options.template && { template: options.template }),
+    });
+    closers.push(() => database.close());
+    const migrated = await database.migrate();
+    const vectors = createPgVectorStore(database, log);
+    await vectors.ensure();
+    closers.push(() => vectors.close());
+    const bus = createLocalBus((error) => log.error({ err: error }, 'a listener failed'));
+    closers.push(() => bus.close());
+    const models = createModels(config.models);
+    closers.push(() => models.close());
+    const jobs = createJobs(database, config.databaseUrl, log);
+    closers.push(closeReaders);
+    closers.push(() => jobs.stop(10_000));
+    const app: RunningApp = {
+      config,
+      log,
+      database,
+      bus,
+      jobs,
+      models,
+      metrics: createMetrics({ process: config.environment !== 'test' }),
+      tails: createTails(() => app),
+      vectors,
+      graphs: createGraphs(createRegistry(nodeTypes)),
+      jwtSecret: await jwtSecret(config, directory?.path ?? null),
+      startedAt: new Date(),
+      draining: false,
+      activity: { subscriptions: 0, runs: 0 },
+      migrated,
+      close: () => {
+        app.draining = true;
+        return close();
+      },
+    };
+    defineIngestion(app);
+    defineRemoval(app);
+    await jobs.start({ work: config.role !== 'api' });
+    const engine = createRunEngine(app);
+    closers.push(() => engine.stop(10_000));
+    if (config.role !== 'api') await engine.start();
+    return app;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The configured secret, or one made once in the data directory so that tokens outlive a restart. */
+async function jwtSecret(config: Config, directory: string | null): Promise<Uint8Array> {
+  if (config.jwtSecret !== null) return new TextEncoder().encode(config.jwtSecret);
+  if (directory === null) return randomBytes(48);
+  const file = join(directory, 'jwt-secret');
+  try {
+    return await readFile(file);
+  } catch {
+    const secret = randomBytes(48);
+    await writeFile(file, secret, { mode: 0o600, flag: 'wx' });
+    return secret;
+  }
+}

@@ -1,0 +1,154 @@
+// The run engine of one instance: claims runs with a lease in database time, works on them, renews, and gives them back
+// when the process stops. A run whose lease has run out is taken over by whoever sees it first.
+import type { App } from '../context.ts';
+import { topic } from '../platform/bus.ts';
+import { kysely, sql } from '../platform/database.ts';
+import { Run } from './entity.ts';
+import { executeRun, RunCancelledError, RunLostError, RunTimedOutError } from './run.ts';
+
+const leaseSeconds = 15;
+const renewIntervalMs = 5_000;
+/** Runs at once on one instance; more wait as QUEUED. */
+const capacity = 64;
+/** Longest that a run may take. */
+const runLimitMs = 15 * 60_000;
+
+/** A run that should be looked at: queued, or to be cancelled. */
+export const runChanged = topic<{ readonly runId: string; readonly change: 'queued' | 'cancelled' }>('chat.run');
+/** The one key of `runChanged`: every engine hears all. */
+export const everyRun = 'all';
+
+export interface RunEngine {
+  start(): Promise<void>;
+  /** Stops claiming, waits for the runs it has, and hands over those that still run after `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** The engine of this instance; not yet started. */
+export function createRunEngine(app: App): RunEngine {
+  const owner = app.config.instanceId;
+  const working = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  let timer: NodeJS.Timeout | null = null;
+  let unsubscribe: (() => Promise<void>) | null = null;
+  let claiming: Promise<void> | null = null;
+  let again = false;
+
+  /** Claims runs until there are none or this instance is full. */
+  function claimAll(): void {
+    if (claiming) {
+      again = true;
+      return;
+    }
+    claiming = (async () => {
+      do {
+        again = false;
+        while (timer && working.size < capacity) {
+          const run = await claim(app, owner);
+          if (!run) break;
+          begin(run);
+        }
+      } while (again);
+    })()
+      .catch((error: unknown) => app.log.error({ err: error }, 'runs could not be claimed'))
+      .finally(() => {
+        claiming = null;
+      });
+  }
+
+  function begin(run: Run): void {
+    const controller = new AbortController();
+    const limit = setTimeout(() => controller.abort(new RunTimedOutError()), runLimitMs);
+    app.activity.runs++;
+    const done = executeRun(app, run, owner, controller.signal)
+      .catch((error: unknown) => app.log.error({ err: error, runId: run.id }, 'a run could not be worked on'))
+      .finally(() => {
+        clearTimeout(limit);
+        app.activity.runs--;
+        working.delete(run.id);
+        // Something may have waited behind it.
+        claimAll();
+      });
+    working.set(run.id, { controller, done });
+  }
+
+  /** Keeps what we have, learns of cancellations and losses, and looks for runs that nobody announced. */
+  async function renew(): Promise<void> {
+    if (working.size > 0) {
+      const kept = await kysely(app.database.fork(), Run)
+        .updateTable('run')
+        .set({ leaseUntil: sql<Date>`now() + make_interval(secs => ${leaseSeconds})` })
+        .where('leaseOwner', '=', owner)
+        .where('status', '=', 'RUNNING')
+        .where('id', 'in', [...working.keys()])
+        .returning(['id', 'cancelRequestedAt'])
+        .execute();
+      const byId = new Map(kept.map((row) => [row.id, row]));
+      for (const [id, { controller }] of working) {
+        const row = byId.get(id);
+        if (!row) controller.abort(new RunLostError());
+        else if (row.cancelRequestedAt) controller.abort(new RunCancelledError());
+      }
+    }
+    claimAll();
+  }
+
+  return {
+    async start() {
+      if (timer) return;
+      // An embedded database has one process: whatever runs now was left by one that died.
+      if (app.database.kind === 'pglite') await release(app, null);
+      unsubscribe = await app.bus.subscribe(runChanged, everyRun, ({ runId, change }) => {
+        if (change === 'cancelled') working.get(runId)?.controller.abort(new RunCancelledError());
+        else claimAll();
+      });
+      timer = setInterval(() => void renew().catch((error: unknown) => app.log.error({ err: error }, 'leases could not be renewed')), renewIntervalMs);
+      claimAll();
+    },
+    async stop(timeoutMs) {
+      if (!timer) return;
+      clearInterval(timer);
+      timer = null;
+      await unsubscribe?.();
+      await claiming;
+      const finished = Promise.all([...working.values()].map(({ done }) => done));
+      await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
+      for (const { controller } of working.values()) controller.abort(new Error('The instance stops.'));
+      await Promise.all([...working.values()].map(({ done }) => done));
+      await release(app, owner);
+    },
+  };
+}
+
+/** Takes the oldest run that may start, or whose lease has run out; null when there is none. */
+async function claim(app: App, owner: string): Promise<Run | null> {
+  const em = app.database.fork();
+  const claimed = await sql<{ id: string }>`
+    update run set
+      attempt = run.attempt + (case when run.status = 'RUNNING' then 1 else 0 end),
+      status = 'RUNNING',
+      lease_owner = ${owner},
+      lease_until = now() + make_interval(secs => ${leaseSeconds}),
+      started_at = coalesce(run.started_at, now())
+    where run.id = (
+      select candidate.id from run candidate
+      where (candidate.status = 'RUNNING' and candidate.lease_until < now())
+        or (candidate.status = 'QUEUED' and not exists (
+          select 1 from run other
+          where other.session_id = candidate.session_id and other.id <> candidate.id
+            and (other.status in ('RUNNING', 'INTERRUPTED')
+              or (other.status = 'QUEUED' and (other.created_at, other.id) < (candidate.created_at, candidate.id)))))
+      order by candidate.created_at, candidate.id
+      limit 1
+      for update skip locked)
+    returning run.id`.execute(kysely(em));
+  const id = claimed.rows[0]?.id;
+  if (!id) return null;
+  return (await kysely(em, Run).selectFrom('run').selectAll().where('id', '=', id).executeTakeFirstOrThrow()) as Run;
+}
+
+/** Gives up the leases of one owner, or of everybody, so that the runs can be taken over at once. */
+async function release(app: App, owner: string | null): Promise<void> {
+  let query = kysely(app.database.fork(), Run).updateTable('run').set({ leaseUntil: sql<Date>`now() - interval '1 second'` }).where('status', '=', 'RUNNING');
+  if (owner !== null) query = query.where('leaseOwner', '=', owner);
+  await query.execute();
+}

@@ -1,0 +1,279 @@
+// Sending: a message, an edited one, or the same one again; each starts a run. And cancelling a run.
+import { createHash } from 'node:crypto';
+import { UniqueConstraintViolationException } from '@mikro-orm/core';
+import { z } from 'zod';
+import { permit, transactional, type Context, type Viewer } from '../context.ts';
+import { kysely } from '../platform/database.ts';
+import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
+import { profileVersionForRun } from '../profiles/service.ts';
+import { changeRetrieval, type RetrievalChange } from '../profiles/settings.ts';
+import { encodeCursor } from './cursor.ts';
+import { everyRun, runChanged } from './engine.ts';
+import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
+import { announce, append, newId, type NewEvent } from './events.ts';
+import { announceSession, lockSession, visibleSessions } from './sessions.ts';
+import type { LoggedEvent } from './walk.ts';
+
+export const concurrencyPolicies = ['REJECT', 'ENQUEUE', 'INTERRUPT', 'ROLLBACK'] as const;
+export type ConcurrencyPolicy = (typeof concurrencyPolicies)[number];
+
+/** A run that was started, or found by its idempotency key. */
+export interface Sent {
+  readonly run: Run;
+  readonly userMessageId: string | null;
+  /** The log position before the run's first event. */
+  readonly cursor: string;
+}
+
+/** What every way of sending has in common. */
+interface RunRequest {
+  readonly sessionId: string;
+  readonly idempotencyKey: string;
+  readonly ifRunning: ConcurrencyPolicy;
+  readonly retrieval: RetrievalChange | null;
+  readonly timeZone: string;
+  readonly modelId: string | null;
+  /** What makes the request this one: the same key with another is a conflict. */
+  readonly identity: readonly unknown[];
+  /** Puts the question in place, in the transaction; returns its id and what to log. */
+  question(tx: Context, session: ChatSession, runId: string): Promise<{ id: string; isNew: boolean }>;
+}
+
+/** Sends a message below the selected leaf, or below `parentMessageId`. */
+export async function sendMessage(
+  ctx: Context,
+  input: { sessionId: string; text: string; parentMessageId: string | null; idempotencyKey: string; ifRunning: ConcurrencyPolicy; retrieval: RetrievalChange | null; timeZone: string | null },
+): Promise<Sent> {
+  const viewer = permit(ctx, 'CHAT');
+  const text = messageText(ctx, input.text);
+  const timeZone = validate(ianaZone, input.timeZone ?? 'UTC', ['timeZone']);
+  return await startRun(ctx, viewer, {
+    ...input,
+    timeZone,
+    modelId: null,
+    identity: ['send', input.sessionId, text, input.parentMessageId, input.retrieval, timeZone],
+    question: async (tx, session, runId) => {
+      if (input.parentMessageId !== null) await assertMessage(tx, session.id, input.parentMessageId, ['parentMessageId']);
+      return { id: await insertQuestion(tx, viewer, session.id, input.parentMessageId ?? session.selectedLeafId ?? null, text, runId), isNew: true };
+    },
+  });
+}
+
+/** Sends an edited version of a user message: a sibling of it, with an answer of its own. */
+export async function editMessage(ctx: Context, input: { messageId: string; text: string; idempotencyKey: string }): Promise<Sent> {
+  const viewer = permit(ctx, 'CHAT');
+  const text = messageText(ctx, input.text);
+  const original = await visibleMessage(ctx, input.messageId);
+  if (original.role !== 'USER') throw new GenericError('VALIDATION_FAILED', 'Only messages of people can be edited. Use regenerateMessage for answers.', ['messageId']);
+  return await startRun(ctx, viewer, {
+    ...defaults,
+    sessionId: original.sessionId,
+    idempotencyKey: input.idempotencyKey,
+    identity: ['edit', input.messageId, text],
+    question: async (tx, session, runId) => {
+      const id = await insertQuestion(tx, viewer, session.id, original.parentId ?? null, text, runId);
+      await kysely(tx.em, Message).updateTable('message').set({ editedAt: new Date() }).where('id', '=', id).execute();
+      return { id, isNew: true };
+    },
+  });
+}
+
+/** Asks the same question again, optionally of another model: the new answer is a sibling of the old one. */
+export async function regenerateMessage(ctx: Context, input: { messageId: string; modelId: string | null; idempotencyKey: string }): Promise<Sent> {
+  const viewer = permit(ctx, 'CHAT');
+  const message = await visibleMessage(ctx, input.messageId);
+  const questionId = message.role === 'USER' ? message.id : message.parentId;
+  if (!questionId) throw new GenericError('VALIDATION_FAILED', 'This message answers no question.', ['messageId']);
+  return await startRun(ctx, viewer, {
+    ...defaults,
+    sessionId: message.sessionId,
+    idempotencyKey: input.idempotencyKey,
+    modelId: input.modelId,
+    identity: ['regenerate', input.messageId, input.modelId],
+    question: async () => ({ id: questionId, isNew: false }),
+  });
+}
+
+/** Cancels a run, from any device: what it has written stays. Throws RUN_NOT_ACTIVE when it has ended. */
+export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
+  permit(ctx, 'CHAT');
+  const { run, logged } = await transactional(ctx, async (tx) => {
+    const found = await kysely(tx.em, Run).selectFrom('run').selectAll().where('id', '=', runId).where('workspaceId', '=', tx.workspaceId as string).executeTakeFirst();
+    if (!found) throw new NotFoundError('Run', runId, ['runId']);
+    await lockSession(tx, found.sessionId, ['runId']);
+    return await requestCancel(tx, found as Run, false);
+  });
+  announce(ctx.app, run.sessionId, logged);
+  ctx.app.bus.publish(runChanged, everyRun, { runId, change: 'cancelled' });
+  ctx.app.bus.publish(runChanged, everyRun, { runId, change: 'queued' });
+  return run;
+}
+
+const defaults = { ifRunning: 'REJECT', retrieval: null, timeZone: 'UTC', modelId: null } as const;
+
+const ianaZone = z.string().refine(
+  (zone) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: zone }) !== null;
+    } catch {
+      return false;
+    }
+  },
+  { message: 'This is not an IANA time zone, such as Europe/Berlin.' },
+);
+
+async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Promise<Sent> {
+  if (ctx.app.draining) throw new GenericError('SHUTTING_DOWN', 'This instance is about to stop. Send again; another one will take it.');
+  const key = validate(z.string().min(1, 'The idempotency key is empty.').max(200, 'The idempotency key has more than 200 characters.'), request.idempotencyKey, ['idempotencyKey']);
+  const requestHash = createHash('sha256').update(JSON.stringify(request.identity)).digest('hex');
+  const known = await findSent(ctx, viewer, key, requestHash);
+  if (known) return known;
+  const runId = newId();
+  let started: { logged: LoggedEvent[]; run: Run; cancelled: string[] };
+  try {
+    started = await transactional(ctx, (tx) => insertRun(tx, viewer, request, { runId, key, requestHash }));
+  } catch (error) {
+    const other = error instanceof UniqueConstraintViolationException ? await findSent(ctx, viewer, key, requestHash) : null;
+    if (other) return other;
+    throw error;
+  }
+  const { run, logged, cancelled } = started;
+  announce(ctx.app, run.sessionId, logged);
+  for (const id of cancelled) ctx.app.bus.publish(runChanged, everyRun, { runId: id, change: 'cancelled' });
+  ctx.app.bus.publish(runChanged, everyRun, { runId: run.id, change: 'queued' });
+  await announceSession(ctx.app, run.sessionId, 'UPDATED');
+  return sent(run);
+}
+
+async function insertRun(
+  tx: Context,
+  viewer: Viewer,
+  request: RunRequest,
+  { runId, key, requestHash }: { runId: string; key: string; requestHash: string },
+): Promise<{ logged: LoggedEvent[]; run: Run; cancelled: string[] }> {
+  const session = await lockSession(tx, request.sessionId, ['sessionId']);
+  const version = await profileVersionForRun(tx, session.profileId);
+  const active = (await kysely(tx.em, Run).selectFrom('run').selectAll().where('sessionId', '=', session.id).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).orderBy('createdAt').execute()) as Run[];
+  const events: NewEvent[] = [];
+  const cancelled: string[] = [];
+  const [first] = active;
+  if (first && request.ifRunning === 'REJECT') {
+    throw new ConflictError('An answer is still being written. Wait for it, cancel its run, or choose another ifRunning.', ['ifRunning'], { type: 'Run', id: first.id }, 'RUN_IN_PROGRESS');
+  }
+  if (request.ifRunning === 'INTERRUPT' || request.ifRunning === 'ROLLBACK') {
+    for (const run of active) {
+      events.push(...(await cancelInside(tx, run, request.ifRunning === 'ROLLBACK')));
+      cancelled.push(run.id);
+    }
+  }
+  const enqueued = active.length > 0;
+  const question = await request.question(tx, session, runId);
+  const titled = session.title === null && question.isNew && !session.selectedLeafId;
+  await kysely(tx.em, ChatSession)
+    .updateTable('chat_session')
+    .set({ ...(!enqueued && { selectedLeafId: question.id }), updatedAt: new Date() })
+    .where('id', '=', session.id)
+    .execute();
+  const startSequence = session.lastSequence + events.length;
+  const run = tx.em.create(Run, {
+    id: runId,
+    workspaceId: viewer.workspaceId,
+    sessionId: session.id,
+    userId: viewer.userId,
+    profileVersionId: version.id,
+    inputMessageId: question.id,
+    status: 'QUEUED',
+    idempotencyKey: key,
+    requestHash,
+    startSequence,
+    modelId: request.modelId,
+    retrieval: request.retrieval ? changeRetrieval(tx.app, version.retrieval, request.retrieval, ['retrieval']) : {},
+    timeZone: request.timeZone,
+    enqueued: enqueued && question.isNew,
+    degraded: [],
+  });
+  await tx.em.flush();
+  if (question.isNew) events.push({ type: 'MessageCreated', payload: { messageId: question.id, streaming: false } });
+  events.push({ type: 'RunUpdated', payload: { runId, runStatus: 'QUEUED', attempt: 1, error: null } });
+  if (titled) events.push(await titleAfter(tx, session, question.id));
+  return { run, cancelled, logged: await append(tx, session.id, events) };
+}
+
+/** Asks for the end of a run. One that waits ends at once; one that runs is ended by the engine that has it. */
+async function requestCancel(tx: Context, run: Run, rollback: boolean): Promise<{ run: Run; logged: LoggedEvent[] }> {
+  if (!['QUEUED', 'RUNNING', 'INTERRUPTED'].includes(run.status)) {
+    throw new GenericError('RUN_NOT_ACTIVE', `This run has ended (${run.status}). There is nothing to cancel.`, ['runId']);
+  }
+  const events = await cancelInside(tx, run, rollback);
+  const logged = events.length > 0 ? await append(tx, run.sessionId, events) : [];
+  const now = await kysely(tx.em, Run).selectFrom('run').selectAll().where('id', '=', run.id).executeTakeFirstOrThrow();
+  return { run: now as Run, logged };
+}
+
+async function cancelInside(tx: Context, run: Run, rollback: boolean): Promise<NewEvent[]> {
+  const waiting = await kysely(tx.em, Run)
+    .updateTable('run')
+    .set({ status: 'CANCELLED', finishedAt: new Date(), cancelRequestedAt: new Date() })
+    .where('id', '=', run.id)
+    .where('status', '=', 'QUEUED')
+    .returning('id')
+    .executeTakeFirst();
+  if (waiting) return [{ type: 'RunUpdated', payload: { runId: run.id, runStatus: 'CANCELLED', attempt: run.attempt, error: null } }];
+  await kysely(tx.em, Run).updateTable('run').set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) }).where('id', '=', run.id).where('status', '=', 'RUNNING').execute();
+  return [];
+}
+
+async function findSent(ctx: Context, viewer: Viewer, key: string, requestHash: string): Promise<Sent | null> {
+  const run = await kysely(ctx.em, Run).selectFrom('run').selectAll().where('userId', '=', viewer.userId).where('idempotencyKey', '=', key).executeTakeFirst();
+  if (!run) return null;
+  if (run.requestHash !== requestHash) {
+    throw new ConflictError('This idempotency key was used for another request. Use a new key for each message.', ['idempotencyKey'], { type: 'Run', id: run.id });
+  }
+  return sent(run as Run);
+}
+
+function sent(run: Run): Sent {
+  return { run, userMessageId: run.inputMessageId ?? null, cursor: encodeCursor(run.sessionId, { sequence: run.startSequence, messageId: null, blockIndex: 0, offset: 0 }) };
+}
+
+/** A session without a title takes it from its first message. */
+async function titleAfter(tx: Context, session: ChatSession, messageId: string): Promise<NewEvent> {
+  const row = await kysely(tx.em, MessageBlock).selectFrom('message_block').select('text').where('messageId', '=', messageId).executeTakeFirst();
+  const words = (row?.text ?? '').replace(/\s+/g, ' ').trim();
+  const title = words.length <= 60 ? words : `${words.slice(0, 60).replace(/\s+\S*$/, '')}…`;
+  await kysely(tx.em, ChatSession).updateTable('chat_session').set({ title }).where('id', '=', session.id).execute();
+  return { type: 'SessionUpdated', payload: {} };
+}
+
+async function insertQuestion(tx: Context, viewer: Viewer, sessionId: string, parentId: string | null, text: string, runId: string): Promise<string> {
+  const id = newId();
+  tx.em.create(Message, { id, workspaceId: viewer.workspaceId, sessionId, parentId, role: 'USER', status: 'COMPLETE', authorId: viewer.userId, runId });
+  tx.em.create(MessageBlock, { messageId: id, index: 0, workspaceId: viewer.workspaceId, kind: 'TEXT', text });
+  await tx.em.flush();
+  return id;
+}
+
+async function assertMessage(tx: Context, sessionId: string, messageId: string, field: readonly string[]): Promise<void> {
+  const found = await kysely(tx.em, Message).selectFrom('message').select('id').where('id', '=', messageId).where('sessionId', '=', sessionId).executeTakeFirst();
+  if (!found) throw new NotFoundError('Message', messageId, field);
+}
+
+async function visibleMessage(ctx: Context, messageId: string): Promise<Message> {
+  const message = await kysely(ctx.em, Message).selectFrom('message').selectAll().where('id', '=', messageId).where('workspaceId', '=', ctx.workspaceId as string).executeTakeFirst();
+  const visible = message && (await visibleSessions(ctx).select('id').where('id', '=', message.sessionId).executeTakeFirst());
+  if (!visible) throw new NotFoundError('Message', messageId, ['messageId']);
+  return message as Message;
+}
+
+function messageText(ctx: Context, text: string): string {
+  const { maxMessageChars } = ctx.app.config.limits;
+  return validate(
+    z
+      .string()
+      .max(maxMessageChars, `The message has ${text.length} characters; at most ${maxMessageChars} are allowed. Upload longer texts as documents.`)
+      .refine((value) => value.trim() !== '', { message: 'The message is empty.' })
+      .refine((value) => !value.includes('\0'), { message: 'The message holds a NUL character, which cannot be stored.' }),
+    text,
+    ['text'],
+  );
+}

@@ -1,0 +1,60 @@
+// Who may see a session, and the list of sessions as it changes.
+import { scoped } from '../accounts/scoped.ts';
+import { permit, requireViewer, type App, type Context } from '../context.ts';
+import { topic } from '../platform/bus.ts';
+import { kysely } from '../platform/database.ts';
+import { latest } from '../platform/latest.ts';
+import { NotFoundError } from '../platform/errors.ts';
+import { ChatSession, type Visibility } from './entity.ts';
+
+export const changeKinds = ['CREATED', 'UPDATED', 'DELETED'] as const;
+export type ChangeKind = (typeof changeKinds)[number];
+
+/** A change of the session list, keyed by workspace. */
+export interface SessionChange {
+  readonly kind: ChangeKind;
+  readonly sessionId: string;
+  readonly ownerId: string;
+  readonly visibility: Visibility;
+}
+const sessionChanged = topic<SessionChange>('chat.sessions');
+
+/** The sessions that the viewer may see: their own, and those shared with the workspace. */
+export function visibleSessions(ctx: Context) {
+  const viewer = requireViewer(ctx);
+  return scoped(ctx, ChatSession)
+    .select()
+    .where((eb) => eb.or([eb('chat_session.ownerId', '=', viewer.userId), eb('chat_session.visibility', '=', 'WORKSPACE')]));
+}
+
+/** A session that the viewer may write to, for change; locked until the transaction ends. Throws NotFoundError. */
+export async function lockSession(tx: Context, id: string, field: readonly string[] = ['id']): Promise<ChatSession> {
+  const found = await visibleSessions(tx).selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!found) throw new NotFoundError('ChatSession', id, field);
+  return found as ChatSession;
+}
+
+/** Throws NotFoundError unless the viewer may see the session. */
+export async function assertVisible(ctx: Context, id: string, field: readonly string[] = ['id']): Promise<void> {
+  const found = await visibleSessions(ctx).select('id').where('id', '=', id).executeTakeFirst();
+  if (!found) throw new NotFoundError('ChatSession', id, field);
+}
+
+/** Tells session lists of a change; of a deleted session pass the row as it was. */
+export async function announceSession(app: App, sessionId: string, kind: ChangeKind, row?: ChatSession): Promise<void> {
+  const session =
+    row ?? (await kysely(app.database.fork(), ChatSession).selectFrom('chat_session').select(['workspaceId', 'ownerId', 'visibility']).where('id', '=', sessionId).executeTakeFirst());
+  if (!session) return;
+  app.bus.publish(sessionChanged, session.workspaceId, { kind, sessionId, ownerId: session.ownerId, visibility: session.visibility });
+}
+
+/** Every change of the sessions that the viewer may see; a slow reader gets each session's newest. */
+export async function sessionChanges(ctx: Context): Promise<AsyncIterableIterator<SessionChange>> {
+  const viewer = permit(ctx, 'CHAT');
+  return await latest<SessionChange>((offer) =>
+    ctx.app.bus.subscribe(sessionChanged, viewer.workspaceId, (change) => {
+      if (change.ownerId === viewer.userId || change.visibility === 'WORKSPACE') offer(change.sessionId, change);
+    }),
+  );
+}
+

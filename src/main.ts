@@ -1,0 +1,41 @@
+// Starts Parley: reads the configuration, opens the app, listens, says where, and stops in order on SIGTERM or SIGINT.
+import { createApp } from './app.ts';
+import { demoToken, seedDemo } from './demo.ts';
+import { loadConfig, type Config } from './platform/config.ts';
+import { withEnvFiles } from './platform/env-files.ts';
+import { printStartupFailure } from './platform/startup.ts';
+import { startServer } from './server.ts';
+import { welcome } from './welcome.ts';
+
+let config: Config | undefined;
+try {
+  config = loadConfig(withEnvFiles());
+  const app = await createApp(config);
+  try {
+    const demo = config.seed ? await seedDemo(app) : null;
+    const developing = config.environment === 'development';
+    const server = await startServer(app, developing ? { developmentToken: () => demoToken(app) } : {});
+    console.log(welcome(app, server, demo, performance.now()));
+    const stop = (): void => {
+      // A second signal ends at once.
+      process.once('SIGINT', () => process.exit(130));
+      app.draining = true;
+      server
+        .close()
+        .then(() => app.close())
+        .then(() => process.exit(0))
+        .catch((error: unknown) => {
+          app.log.error({ err: error }, 'the stop failed');
+          process.exit(1);
+        });
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+} catch (error) {
+  printStartupFailure(error, config);
+  process.exit(1);
+}

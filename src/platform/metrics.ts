@@ -1,0 +1,21 @@
+// What is counted, for Prometheus (/metrics). Names end in their unit.
+import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
+
+export interface Metrics {
+  readonly registry: Registry;
+  /** Markers [n] of answers that nothing supported. */
+  readonly inventedCitations: Counter;
+  /** Runs that ended, by status. */
+  readonly runs: Counter<'status'>;
+}
+
+/** A fresh registry; with `process` also the process's own figures (memory, event loop). */
+export function createMetrics(options: { process: boolean }): Metrics {
+  const registry = new Registry();
+  if (options.process) collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    inventedCitations: new Counter({ name: 'parley_invented_citations_total', help: 'Markers [n] of answers that nothing supported; they were dropped.', registers: [registry] }),
+    runs: new Counter({ name: 'parley_runs_total', help: 'Runs that ended, by status.', labelNames: ['status'], registers: [registry] }),
+  };
+}

@@ -1,0 +1,146 @@
+// The door: GraphQL over HTTP (queries, mutations, uploads, server-sent events) and WebSocket, GraphiQL, health and readiness.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { GraphQLError } from 'graphql';
+import { createYoga } from 'graphql-yoga';
+import { authenticate } from './accounts/service.ts';
+import { createContext, type App, type Context } from './context.ts';
+import { expectedErrors } from './platform/errors.ts';
+import { createGraphiql } from './platform/graphiql.ts';
+import { useMultipart } from './platform/multipart.ts';
+import { schema } from './schema.ts';
+import { toGraphQLError, useExecution } from './server/execution.ts';
+import { bearer, serveSockets } from './server/sockets.ts';
+import { componentStatuses, overallState } from './system/status.ts';
+
+const endpoint = '/graphql';
+
+export interface RunningServer {
+  readonly port: number;
+  readonly url: string;
+  /** Stops accepting and closes what is open: sockets with 1012, so that clients connect elsewhere. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** A token that GraphiQL starts with; without it there is no GraphiQL. */
+  readonly developmentToken?: () => Promise<string | null>;
+}
+
+/** Listens where the configuration says; rejects with the system's error, e.g. EADDRINUSE. */
+export async function startServer(app: App, options: ServerOptions = {}): Promise<RunningServer> {
+  const { config } = app;
+  const yoga = createYoga<Record<string, unknown>, Context>({
+    schema,
+    graphqlEndpoint: endpoint,
+    graphiql: false,
+    landingPage: false,
+    healthCheckEndpoint: '/-',
+    multipart: false,
+    // Uploads are measured while they stream, everything else before it is read (bodyRefusal).
+    maxRequestBodySize: false,
+    batching: false,
+    maskedErrors: { maskError: (error) => maskOutside(app, error) },
+    logging: false,
+    cors: (request) => {
+      const origin = request.headers.get('origin')?.toLowerCase();
+      const allowed = config.allowedOrigins.includes('*') ? '*' : origin && config.allowedOrigins.includes(origin) ? origin : false;
+      if (!allowed) return false;
+      return { origin: allowed, credentials: allowed !== '*', methods: ['GET', 'POST', 'OPTIONS'], maxAge: 600 };
+    },
+    context: async (initial) => {
+      const given = initial as { request?: Request; connectionParams?: { authorization?: unknown } };
+      const token = bearer(given.connectionParams?.authorization ?? given.request?.headers.get('authorization'));
+      return createContext(app, {
+        viewer: token ? await viewerOrRefusal(app, token) : null,
+        ...(given.request?.signal && { signal: given.request.signal }),
+      });
+    },
+    plugins: [useMultipart(config.uploads), useExecution(app)],
+  });
+  const graphiql = options.developmentToken && createGraphiql({ endpoint, developmentToken: options.developmentToken });
+
+  const http = createServer((request, response) => {
+    route(request, response).catch((error: unknown) => {
+      app.log.error({ err: error }, 'a request failed unexpectedly');
+      if (!response.headersSent) answer(response, 500, { status: 'error' });
+      else response.destroy();
+    });
+  });
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    if (pathname === '/health') return answer(response, 200, { status: 'ok' });
+    if (pathname === '/ready') return await ready(app, response);
+    if (await graphiql?.handle(request, response)) return;
+    if (pathname !== endpoint) return answer(response, 404, { status: 'not found', graphql: endpoint });
+    const refusal = bodyRefusal(app, request);
+    if (refusal) return answer(response, refusal.status, { errors: [{ message: refusal.message, extensions: { code: refusal.code } }] });
+    await yoga(request, response);
+  }
+  const closeSockets = serveSockets(app, yoga as never, http, endpoint);
+  await listen(http, config.port, config.host);
+  const { port } = http.address() as AddressInfo;
+  return {
+    port,
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+      await closeSockets();
+      http.closeAllConnections();
+      await closed;
+      await yoga.dispose();
+    },
+  };
+}
+
+async function viewerOrRefusal(app: App, token: string) {
+  try {
+    return await authenticate(app, token);
+  } catch (error) {
+    const [expected] = expectedErrors(error) ?? [];
+    if (!expected) throw error;
+    const refusal = toGraphQLError(expected);
+    refusal.extensions['http'] = { status: 401 };
+    throw refusal;
+  }
+}
+
+/** What fails before or around execution; errors of execution were masked there. */
+function maskOutside(app: App, error: unknown): Error {
+  if (error instanceof GraphQLError && (!error.originalError || error.originalError instanceof GraphQLError)) return error;
+  const original = error instanceof GraphQLError ? error.originalError : error;
+  const [expected] = expectedErrors(original) ?? [];
+  if (expected) return toGraphQLError(expected);
+  app.log.error({ err: original }, 'a request failed unexpectedly');
+  return new GraphQLError('Something went wrong on our side. It was logged.', { extensions: { code: 'INTERNAL', http: { status: 500 } } });
+}
+
+async function ready(app: App, response: ServerResponse): Promise<void> {
+  const components = await componentStatuses(app);
+  const state = app.draining ? 'DOWN' : overallState(components);
+  answer(response, state === 'DOWN' ? 503 : 200, { status: state.toLowerCase(), draining: app.draining, components });
+}
+
+/** Why a request's body is not even read; uploads have limits of their own. */
+function bodyRefusal(app: App, request: IncomingMessage): { status: number; code: string; message: string } | null {
+  if (request.method !== 'POST' || request.headers['content-type']?.toLowerCase().startsWith('multipart/')) return null;
+  const { maxBodyBytes } = app.config.limits;
+  const length = request.headers['content-length'];
+  if (length === undefined) return { status: 411, code: 'VALIDATION_FAILED', message: 'Send a Content-Length.' };
+  if (Number(length) <= maxBodyBytes) return null;
+  return { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `The body has ${length} bytes; at most ${maxBodyBytes} are read.` };
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }).end(JSON.stringify(body));
+}
+
+function listen(http: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,125 @@
+// How operations are executed: errors are masked and logged in one place, and a subscription takes a fresh context for
+// each event and ends when its viewer's access does.
+import { GraphQLError, createSourceEventStream, execute, parse, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { accessChanged, viewerOf } from '../accounts/service.ts';
+import { renewContext, type App, type Context, type Viewer } from '../context.ts';
+import { GenericError, expectedErrors, unauthenticated, type UserError } from '../platform/errors.ts';
+
+/** More tokens than any sensible operation has; a bound for the parser and all that walks its result. */
+const maxTokens = 10_000;
+
+/** The Yoga plugin that executes operations as described above. */
+export function useExecution(app: App): Plugin<Context> {
+  return {
+    onParse({ setParseFn }) {
+      setParseFn(((source: string, options?: object) => parse(source, { ...options, maxTokens })) as never);
+    },
+    onExecute() {
+      return {
+        onExecuteDone({ args, result, setResult }) {
+          if (!(Symbol.asyncIterator in (result as object))) setResult(masked(result as ExecutionResult, args.contextValue));
+        },
+      };
+    },
+    onSubscribe({ args, setSubscribeFn }) {
+      setSubscribeFn((() => subscribe(app, args as unknown as ExecutionArgs & { contextValue: Context })) as never);
+    },
+  };
+}
+
+/** An expected failure as a GraphQL error with its code. */
+export function toGraphQLError(error: UserError, at?: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    ...(at && { nodes: at.nodes ?? null, source: at.source ?? null, positions: at.positions ?? null, path: at.path ?? null }),
+    extensions: { code: error.code, ...(error.field && { field: error.field }) },
+  });
+}
+
+async function subscribe(app: App, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+  const source = await createSourceEventStream(args);
+  if (!(Symbol.asyncIterator in source)) return masked(source, args.contextValue);
+  return await whileAllowed(app, args.contextValue, source[Symbol.asyncIterator](), async (event) => {
+    const contextValue = renewContext(args.contextValue);
+    return masked(await execute({ ...args, rootValue: event, contextValue }), contextValue);
+  });
+}
+
+/** The results of `source` until it ends, the client leaves, or the viewer's access ends: then an error is the last result. */
+async function whileAllowed(
+  app: App,
+  ctx: Context,
+  source: AsyncIterator<unknown>,
+  resultOf: (event: unknown) => Promise<ExecutionResult>,
+): Promise<AsyncIterableIterator<ExecutionResult>> {
+  let refusal: UserError | null = null;
+  const refuse = (error: UserError): void => {
+    refusal ??= error;
+    void source.return?.();
+  };
+  const unwatch = ctx.viewer ? await watchAccess(app, ctx.viewer, refuse) : async () => undefined;
+  app.activity.subscriptions++;
+  let open = true;
+  const close = async (): Promise<void> => {
+    if (!open) return;
+    open = false;
+    app.activity.subscriptions--;
+    await unwatch();
+  };
+  const results: AsyncIterableIterator<ExecutionResult> = {
+    async next() {
+      if (!open) return { value: undefined, done: true };
+      try {
+        const event = await source.next();
+        if (!event.done) return { value: await resultOf(event.value), done: false };
+      } catch (error) {
+        await close();
+        return { value: masked({ errors: [new GraphQLError('', { originalError: error as Error })] }, ctx), done: false };
+      }
+      await close();
+      return refusal ? { value: { errors: [toGraphQLError(refusal)] }, done: false } : { value: undefined, done: true };
+    },
+    async return() {
+      await close();
+      await source.return?.();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]: () => results,
+  };
+  return results;
+}
+
+/** Calls `refuse` once the token expires, the sign-in ends, or the role changes. */
+async function watchAccess(app: App, viewer: Viewer, refuse: (error: UserError) => void): Promise<() => Promise<void>> {
+  const timer = setTimeout(
+    () => refuse(unauthenticated('The access token has expired. Refresh it and subscribe again.')),
+    Math.min(viewer.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
+  );
+  const stop = await app.bus.subscribe(accessChanged, viewer.userId, () => {
+    viewerOf(app, viewer).then(
+      (now) => now.role !== viewer.role && refuse(new GenericError('FORBIDDEN', 'Your role has changed. Subscribe again with what it allows.')),
+      (error) => refuse(expectedErrors(error)?.[0] ?? unauthenticated()),
+    );
+  });
+  return async () => {
+    clearTimeout(timer);
+    await stop();
+  };
+}
+
+function masked(result: ExecutionResult, ctx: Context): ExecutionResult {
+  return result.errors ? { ...result, errors: result.errors.map((error) => maskedError(error, ctx)) } : result;
+}
+
+function maskedError(error: GraphQLError, ctx: Context): GraphQLError {
+  const original = error.originalError;
+  if (!original || original instanceof GraphQLError) return error;
+  const [expected] = expectedErrors(original) ?? [];
+  if (expected) return toGraphQLError(expected, error);
+  ctx.log.error({ err: original, path: error.path }, 'an operation failed unexpectedly');
+  return new GraphQLError(`Something went wrong on our side. Quote the request ${ctx.requestId} when you report it.`, {
+    nodes: error.nodes ?? null,
+    path: error.path ?? null,
+    extensions: { code: 'INTERNAL', requestId: ctx.requestId },
+  });
+}

@@ -1,0 +1,118 @@
+// Subscriptions over WebSocket, by the graphql-transport-ws protocol: authorised when the socket opens and again at each
+// operation, closed with 4403 when the token expires, with 1012 when the process stops.
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { GraphQLError, type ExecutionArgs } from 'graphql';
+import { useServer, type Extra } from 'graphql-ws/use/ws';
+import type { YogaServerInstance } from 'graphql-yoga';
+import { WebSocketServer } from 'ws';
+import { accessChanged, authenticate, viewerOf } from '../accounts/service.ts';
+import type { App, Context, Viewer } from '../context.ts';
+
+type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
+type SocketExtra = Extra & { viewer?: Viewer; unwatch?: () => Promise<void> };
+
+/** Serves `path` on the HTTP server's upgrades; returns its ending. */
+export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): () => Promise<void> {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: app.config.limits.maxBodyBytes });
+  const server = useServer<{ authorization?: string }, { viewer?: Viewer; unwatch?: () => Promise<void> }>(
+    {
+      async onConnect({ connectionParams, extra }) {
+        const token = bearer(connectionParams?.authorization);
+        if (!token) {
+          extra.socket.close(4401, 'Unauthorized: send { authorization: "Bearer …" } in connection_init');
+          return false;
+        }
+        try {
+          extra.viewer = await authenticate(app, token);
+        } catch {
+          // 4403, so that clients try again with a fresh token instead of giving up.
+          return false;
+        }
+        extra.unwatch = await closeWhenAccessEnds(app, extra.viewer, extra.socket);
+        return true;
+      },
+      async onClose({ extra }) {
+        await extra.unwatch?.();
+      },
+      async onSubscribe(ctx, _id, params) {
+        if (Object.keys(ctx.subscriptions).length > app.config.limits.maxSubscriptionsPerConnection) {
+          return [new GraphQLError('This connection has too many operations open. Complete some, or open another.', { extensions: { code: 'LIMIT_EXCEEDED' } })];
+        }
+        const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
+          req: ctx.extra.request,
+          connectionParams: ctx.connectionParams,
+          params,
+        });
+        let document;
+        try {
+          document = parse(params.query);
+        } catch (error) {
+          if (error instanceof GraphQLError) return [error];
+          throw error;
+        }
+        const errors = validate(schema, document);
+        if (errors.length > 0) return errors;
+        try {
+          const contextValue = await contextFactory();
+          return { schema, document, contextValue, operationName: params.operationName, variableValues: params.variables, execute, subscribe } as never;
+        } catch (error) {
+          if (error instanceof GraphQLError) return [error];
+          throw error;
+        }
+      },
+      execute: (args) => (args as Enveloped).execute(args),
+      subscribe: (args) => (args as Enveloped).subscribe(args) as never,
+    },
+    sockets as never,
+    12_000,
+  );
+  http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    if (url.pathname !== path) return refuse(socket, '404 Not Found');
+    if (!originAllowed(app, request)) return refuse(socket, '403 Forbidden');
+    if (app.draining) return refuse(socket, '503 Service Unavailable');
+    sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
+  });
+  return async () => {
+    for (const socket of sockets.clients) socket.close(1012, 'Service Restart: connect again');
+    await server.dispose();
+  };
+}
+
+/** The token of an Authorization value, with or without its scheme. */
+export function bearer(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const token = value.replace(/^bearer\s+/i, '').trim();
+  return token === '' ? null : token;
+}
+
+/** Whether a page of this origin may call; programs send none and may. */
+export function originAllowed(app: App, request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  const { allowedOrigins } = app.config;
+  if (allowedOrigins.includes('*') || allowedOrigins.includes(origin.toLowerCase())) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+interface Enveloped extends ExecutionArgs {
+  execute(args: ExecutionArgs): ReturnType<typeof import('graphql').execute>;
+  subscribe(args: ExecutionArgs): ReturnType<typeof import('graphql').subscribe>;
+}
+
+async function closeWhenAccessEnds(app: App, viewer: Viewer, socket: SocketExtra['socket']): Promise<() => Promise<void>> {
+  const close = (reason: string): void => socket.close(4403, reason);
+  const timer = setTimeout(() => close('Forbidden: the access token has expired'), Math.min(viewer.expiresAt.getTime() - Date.now(), 2 ** 31 - 1));
+  const stop = await app.bus.subscribe(accessChanged, viewer.userId, () => {
+    viewerOf(app, viewer).catch(() => close('Forbidden: signed out'));
+  });
+  return async () => {
+    clearTimeout(timer);
+    await stop();
+  };
+}
+
+function refuse(socket: Socket, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

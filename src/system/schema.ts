@@ -1,0 +1,211 @@
+// What the installation itself is: health, status, providers and models, and the configuration that clients need to know.
+import { builder, decodeName } from '../builder.ts';
+import { permit, requireViewer, type Context } from '../context.ts';
+import { NotFoundError } from '../platform/errors.ts';
+import type { ModelInfo, ProviderInfo } from '../models/catalog.ts';
+import { componentStatuses, overallState, type ComponentStatus, type HealthState } from './status.ts';
+
+const HealthStateEnum = builder.enumType('HealthState', {
+  description: 'How something is.',
+  values: {
+    OK: { description: 'All of it works.' },
+    DEGRADED: { description: 'It works, with something missing; the message says what.' },
+    DOWN: { description: 'It does not work.' },
+  },
+});
+
+const Health = builder.objectRef<{ state: HealthState }>('Health').implement({
+  description: 'Whether the process answers.',
+  fields: (t) => ({ state: t.expose('state', { type: HealthStateEnum, description: 'OK while the process answers.' }) }),
+});
+
+const ComponentStatusObject = builder.objectRef<ComponentStatus>('ComponentStatus').implement({
+  description: 'One thing that the installation is made of.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'E.g. "database".' }),
+    state: t.expose('state', { type: HealthStateEnum, description: 'How it is.' }),
+    latencyMs: t.exposeFloat('latencyMs', { nullable: true, description: 'Milliseconds of one round trip, where there is one.' }),
+    message: t.exposeString('message', { nullable: true, description: 'What is in use, or what is missing.' }),
+  }),
+});
+
+interface SystemStatus {
+  readonly components: readonly ComponentStatus[];
+  readonly queuedJobs: number;
+}
+const SystemStatusObject = builder.objectRef<SystemStatus>('SystemStatus').implement({
+  description: 'How this instance is and what it does right now.',
+  fields: (t) => ({
+    state: t.field({ type: HealthStateEnum, description: 'The worst of its components.', resolve: ({ components }) => overallState(components) }),
+    version: t.string({ description: 'Version of Parley.', resolve: (_status, _args, { app }) => app.config.version }),
+    environment: t.string({ description: 'E.g. "production".', resolve: (_status, _args, { app }) => app.config.environment }),
+    instanceId: t.string({ description: 'Names this process.', resolve: (_status, _args, { app }) => app.config.instanceId }),
+    startedAt: t.field({ type: 'DateTime', description: 'When this process started.', resolve: (_status, _args, { app }) => app.startedAt }),
+    draining: t.boolean({ description: 'Whether it is about to stop and refuses new work.', resolve: (_status, _args, { app }) => app.draining }),
+    activeSubscriptions: t.int({ description: 'Subscriptions open on this instance.', resolve: (_status, _args, { app }) => app.activity.subscriptions }),
+    activeRuns: t.int({ description: 'Runs that this instance works on.', resolve: (_status, _args, { app }) => app.activity.runs }),
+    queuedJobs: t.exposeInt('queuedJobs', { description: 'Background jobs that wait or are worked on, over all instances.' }),
+    components: t.field({ type: [ComponentStatusObject], description: 'What it is made of.', resolve: ({ components }) => [...components] }),
+  }),
+});
+
+const ProviderKindEnum = builder.enumType('ProviderKind', {
+  values: ['OPENAI', 'GEMINI', 'ANTHROPIC', 'OPENAI_COMPATIBLE', 'OFFLINE'] as const,
+  description: 'How a provider is spoken to.',
+});
+const ModelCapabilityEnum = builder.enumType('ModelCapability', {
+  values: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT', 'REASONING', 'EMBEDDING', 'RERANK'] as const,
+  description: 'What a model can do.',
+});
+const CircuitStateEnum = builder.enumType('CircuitState', {
+  values: ['CLOSED', 'HALF_OPEN', 'OPEN'] as const,
+  description: 'CLOSED: calls pass; OPEN: calls are refused after repeated failures; HALF_OPEN: one call probes.',
+});
+
+/** A vendor of models, by its id in the catalog. */
+export const ProviderNode = builder.loadableNodeRef('Provider', {
+  id: { resolve: (provider) => provider.id },
+  sort: (provider: ProviderInfo) => provider.id,
+  load: async (ids: string[], { app, viewer }: Context): Promise<ProviderInfo[]> =>
+    viewer ? app.models.providers().filter((provider) => ids.includes(provider.id)) : [],
+});
+/** A model, by its id in the catalog, e.g. "openai:gpt-4o-mini". */
+export const ModelNode = builder.loadableNodeRef('Model', {
+  id: { resolve: (model) => model.id },
+  sort: (model: ModelInfo) => model.id,
+  load: async (ids: string[], { app, viewer }: Context): Promise<ModelInfo[]> =>
+    viewer ? app.models.models().filter((model) => ids.includes(model.id)) : [],
+});
+
+ProviderNode.implement({
+  description: 'A vendor or server of models.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Name to show.' }),
+    kind: t.expose('kind', { type: ProviderKindEnum, description: 'How it is spoken to.' }),
+    baseUrl: t.exposeString('baseUrl', { nullable: true, description: 'Its address, when it is not the usual one.' }),
+    isConfigured: t.exposeBoolean('isConfigured', { description: 'Whether it can be called: its key is set, or it needs none.' }),
+    circuit: t.field({ type: CircuitStateEnum, description: 'Whether calls pass.', resolve: () => 'CLOSED' as const }),
+    lastError: t.string({ nullable: true, description: 'The last failure, safe to show.', resolve: () => null }),
+    lastSucceededAt: t.field({ type: 'DateTime', nullable: true, description: 'The last call that succeeded.', resolve: () => null }),
+    models: t.field({
+      type: [ModelNode],
+      description: 'Its models.',
+      resolve: (provider, _args, { app }) => app.models.models().filter((model) => model.providerId === provider.id),
+    }),
+  }),
+});
+ModelNode.implement({
+  description: 'A model that answers or embeds.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: "The provider's name of it." }),
+    provider: t.field({ type: ProviderNode, description: 'Who serves it.', resolve: (model) => model.providerId }),
+    capabilities: t.field({ type: [ModelCapabilityEnum], description: 'What it can do.', resolve: (model) => [...model.capabilities] }),
+    contextWindow: t.exposeInt('contextWindow', { nullable: true, description: 'Tokens of prompt and answer together.' }),
+    embeddingDimensions: t.exposeInt('embeddingDimensions', { nullable: true, description: 'Length of its vectors.' }),
+    inputPricePerMillion: t.exposeFloat('inputPricePerMillion', { nullable: true, description: 'US dollars for a million input tokens.' }),
+    outputPricePerMillion: t.exposeFloat('outputPricePerMillion', { nullable: true, description: 'US dollars for a million output tokens.' }),
+    isAvailable: t.exposeBoolean('isAvailable', { description: 'Whether it can be used now.' }),
+  }),
+});
+
+const RetryPolicy = builder.objectRef<Context['app']['config']['retry']>('RetryPolicy').implement({
+  description: 'How failed calls of a provider are repeated.',
+  fields: (t) => ({
+    maxAttempts: t.exposeInt('maxAttempts', { description: 'Tries in all.' }),
+    baseDelayMs: t.exposeInt('baseDelayMs', { description: 'Wait before the second try; doubles with each.' }),
+    maxDelayMs: t.exposeInt('maxDelayMs', { description: 'Longest wait.' }),
+    jitter: t.boolean({ description: 'Whether waits vary at random.', resolve: () => true }),
+  }),
+});
+const Limits = builder.objectRef<Context['app']['config']['limits']>('Limits').implement({
+  description: 'What one request or connection may ask for.',
+  fields: (t) => ({
+    maxMessageChars: t.exposeInt('maxMessageChars', { description: 'UTF-16 length of a message.' }),
+    maxQueryDepth: t.exposeInt('maxQueryDepth', { description: 'Nesting of an operation.' }),
+    maxQueryCost: t.exposeInt('maxQueryCost', { description: 'Cost of an operation: its fields, times the length of the lists they stand in.' }),
+    maxSubscriptionsPerConnection: t.exposeInt('maxSubscriptionsPerConnection', { description: 'Subscriptions on one WebSocket.' }),
+    replayWindowEvents: t.exposeInt('replayWindowEvents', { description: 'Logged events that a resumed stream replays; further behind it gets StreamReset.' }),
+  }),
+});
+const CacheTtl = builder.objectRef<{ kind: string; seconds: number }>('CacheTtl').implement({
+  description: 'How long a kind of data may be served from the cache.',
+  fields: (t) => ({
+    kind: t.exposeString('kind', { description: 'The kind of data.' }),
+    seconds: t.exposeInt('seconds', { description: 'Seconds.' }),
+  }),
+});
+const UploadPolicy = builder.objectRef<Context['app']['config']['uploads']>('UploadPolicy').implement({
+  description: 'What may be uploaded.',
+  fields: (t) => ({
+    maxBytes: t.exposeInt('maxBytes', { description: 'Bytes of one file.' }),
+    maxFilesPerRequest: t.exposeInt('maxFiles', { description: 'Files of one request.' }),
+    mediaTypes: t.stringList({ description: 'What is understood, told by content and not by name.', resolve: () => [...uploadMediaTypes] }),
+  }),
+});
+/** What documents may be. */
+export const uploadMediaTypes = [
+  'application/pdf',
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  'text/markdown',
+  'text/html',
+  'text/plain',
+] as const;
+
+/** What clients need to know of the installation; rooms add their fields to it. */
+export const Configuration = builder.objectRef<Context['app']['config']>('Configuration').implement({
+  description: 'What clients need to know of the installation.',
+  fields: (t) => ({
+    environment: t.exposeString('environment', { description: 'E.g. "production".' }),
+    version: t.exposeString('version', { description: 'Version of Parley.' }),
+    providers: t.field({ type: [ProviderNode], description: 'Vendors of models.', resolve: (_config, _args, { app }) => [...app.models.providers()] }),
+    retry: t.field({ type: RetryPolicy, description: 'How failed calls are repeated.', resolve: (config) => config.retry }),
+    limits: t.field({ type: Limits, description: 'What may be asked for.', resolve: (config) => config.limits }),
+    cacheTtls: t.field({ type: [CacheTtl], description: 'How long things are cached; empty while nothing is.', resolve: () => [] }),
+    uploads: t.field({ type: UploadPolicy, description: 'What may be uploaded.', resolve: (config) => config.uploads }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  health: t.field({ type: Health, description: 'Whether the process answers; for everybody.', resolve: () => ({ state: 'OK' as const }) }),
+  status: t.field({
+    type: SystemStatusObject,
+    description: 'How this instance is.',
+    resolve: async (_root, _args, ctx) => {
+      requireViewer(ctx);
+      const [components, queuedJobs] = await Promise.all([componentStatuses(ctx.app), ctx.app.jobs.pending()]);
+      return { components, queuedJobs };
+    },
+  }),
+  providers: t.field({
+    type: [ProviderNode],
+    description: 'Vendors of models.',
+    resolve: (_root, _args, ctx) => {
+      requireViewer(ctx);
+      return [...ctx.app.models.providers()];
+    },
+  }),
+  models: t.field({
+    type: [ModelNode],
+    args: { capability: t.arg({ type: ModelCapabilityEnum, description: 'Only those that can do this.' }) },
+    description: 'Models of all providers.',
+    resolve: (_root, { capability }, ctx) => {
+      requireViewer(ctx);
+      return [...ctx.app.models.models(capability ?? undefined)];
+    },
+  }),
+  configuration: t.field({
+    type: Configuration,
+    description: 'What clients need to know of the installation. Needs CONFIG_READ.',
+    resolve: (_root, _args, ctx) => {
+      permit(ctx, 'CONFIG_READ');
+      return ctx.app.config;
+    },
+  }),
+}));
+
+/** The catalog's id in a global id of a model; throws NotFoundError when the catalog has no such model. */
+export function decodeModelId(ctx: Context, globalId: string, field: readonly string[]): string {
+  const id = decodeName('Model', globalId, field);
+  if (!ctx.app.models.find(id)) throw new NotFoundError('Model', globalId, field);
+  return id;
+}
