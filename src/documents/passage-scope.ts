@@ -14,16 +14,31 @@ export interface PassageScope {
   readonly tags: readonly string[] | null;
 }
 
-/** SQL of the versions in a scope: rows of document_version, named `version`, joined with their `document`. */
+/** SQL of the versions that search sees: rows of document_version, named `version`, with their `document`. */
 export function publishedVersions(scope: PassageScope): RawBuilder<unknown> {
-  const conditions = [sql`document.workspace_id = ${scope.workspaceId}::uuid`, sql`version.workspace_id = ${scope.workspaceId}::uuid`];
+  return sql`document join document_version version on version.id = document.published_version_id
+    where document.workspace_id = ${scope.workspaceId}::uuid and ${narrowed(scope)}`;
+}
+
+/**
+ * SQL that goes from rows with a chunk's id, e.g. `posting.chunk_id`, to their `chunk`, and drops those out of scope. The
+ * rows must be of the scope's workspace already. It is not asked for again, on purpose: without statistics, which an
+ * embedded database never has, the planner would rather walk through every document of the workspace than look up a few.
+ */
+export function joinPublishedChunks(scope: PassageScope, chunkId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`join document_chunk chunk on chunk.id = ${chunkId}
+    join document on document.id = chunk.document_id and document.published_version_id = chunk.version_id and ${narrowed(scope)}`;
+}
+
+function narrowed(scope: PassageScope): RawBuilder<boolean> {
+  const conditions = [sql`true`];
   if (scope.profileId !== null) {
     conditions.push(sql`exists (
       select from profile_document attached
-      where attached.profile_id = ${scope.profileId}::uuid and attached.document_id = document.id and attached.workspace_id = document.workspace_id
+      where attached.profile_id = ${scope.profileId}::uuid and attached.document_id = document.id and attached.workspace_id = ${scope.workspaceId}::uuid
     )`);
   }
   if (scope.documentIds !== null) conditions.push(sql`document.id = any(${sql.val(scope.documentIds)}::uuid[])`);
   if (scope.tags !== null) conditions.push(sql`document.tags && ${sql.val(scope.tags)}::text[]`);
-  return sql`document join document_version version on version.id = document.published_version_id where ${sql.join(conditions, sql` and `)}`;
+  return sql<boolean>`${sql.join(conditions, sql` and `)}`;
 }

@@ -3,7 +3,7 @@
 // `vector` extension has none (search is keyword-only there and says so), and when the extension appears it is made.
 import { kysely, sql, type Database, type EntityManager } from '../platform/database.ts';
 import type { Logger } from '../platform/log.ts';
-import { publishedVersions, type PassageScope } from './passage-scope.ts';
+import { joinPublishedChunks, type PassageScope } from './passage-scope.ts';
 
 /** How a model's vectors are compared; for both, higher is nearer. */
 export type VectorMetric = 'INNER_PRODUCT' | 'COSINE';
@@ -87,6 +87,7 @@ export function createPgVectorStore(database: Database, log: Logger, options: Ve
 
     async ensure() {
       await database.fork().transactional(async (em) => {
+        // Vectors of up to 2,000 components stay in their row: read from a side table, they take three times as long to compare.
         // Two processes that start at once would both find no table.
         await sql`select pg_advisory_xact_lock(hashtext('chunk_embedding'))`.execute(kysely(em as EntityManager));
         await sql`create table if not exists chunk_embedding (
@@ -96,7 +97,8 @@ export function createPgVectorStore(database: Database, log: Logger, options: Ve
           dimensions integer not null,
           embedding vector not null,
           primary key (chunk_id, model_id)
-        )`.execute(kysely(em as EntityManager));
+        ) with (toast_tuple_target = 8160)`.execute(kysely(em as EntityManager));
+        await sql`create index if not exists chunk_embedding_workspace on chunk_embedding (workspace_id, model_id)`.execute(kysely(em as EntityManager));
       });
     },
 
@@ -159,18 +161,21 @@ interface Near {
 async function nearestExactly(em: EntityManager, { modelId, metric, vector, limit, scope }: VectorQuery): Promise<Near[]> {
   const distance = sql`near.embedding ${operators[metric]} ${literal(vector)}::vector`;
   // The size is checked inside the case, because conditions are tried in any order and comparing two sizes fails. A vector
-  // of zeros has no cosine.
-  const { rows } = await sql<Near>`select chunk_id as "chunkId", similarity from (
+  // of zeros has no cosine. The list comes back as one row of arrays: a thousand rows cost more on the way than their ranking.
+  const { rows } = await sql<{ chunkIds: string[] | null; similarities: number[] | null }>`
+    with compared as materialized (
       select near.chunk_id, case when near.dimensions = ${vector.length}::int then (${similarity(metric, distance)})::float8 end as similarity
-      from chunk_embedding near
-      join document_chunk chunk on chunk.id = near.chunk_id
+      from chunk_embedding near ${joinPublishedChunks(scope, sql`near.chunk_id`)}
       where near.workspace_id = ${scope.workspaceId}::uuid and near.model_id = ${modelId}
-        and chunk.version_id in (select version.id from ${publishedVersions(scope)})
-    ) compared
-    where similarity is not null and similarity <> 'NaN'
-    order by similarity desc, chunk_id
-    limit ${limit}::int`.execute(kysely(em));
-  return rows;
+    ), nearest as (
+      select chunk_id, similarity from compared where similarity is not null and similarity <> 'NaN'
+      order by similarity desc, chunk_id limit ${limit}::int
+    )
+    select array_agg(chunk_id::text order by similarity desc, chunk_id) as "chunkIds",
+      array_agg(similarity order by similarity desc, chunk_id) as similarities
+    from nearest`.execute(kysely(em));
+  const { chunkIds, similarities } = rows[0] ?? {};
+  return (chunkIds ?? []).map((chunkId, index) => ({ chunkId, similarity: similarities?.[index] ?? 0 }));
 }
 
 async function nearestByIndex(em: EntityManager, query: VectorQuery, index: IndexShape): Promise<Near[]> {
@@ -183,11 +188,9 @@ async function nearestByIndex(em: EntityManager, query: VectorQuery, index: Inde
     await sql`select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', ${String(Math.min(limit, 1000))}, true)`.execute(db);
     // The model is written into the statement: only then does the partial index apply.
     const { rows } = await sql<Near>`select near.chunk_id as "chunkId", (${similarity(metric, distance)})::float8 as similarity
-      from chunk_embedding near
-      join document_chunk chunk on chunk.id = near.chunk_id
+      from chunk_embedding near ${joinPublishedChunks(scope, sql`near.chunk_id`)}
       where near.model_id = ${sql.lit(index.modelId)} and near.dimensions = ${sql.lit(index.dimensions)}
         and near.workspace_id = ${scope.workspaceId}::uuid
-        and chunk.version_id in (select version.id from ${publishedVersions(scope)})
       order by ${distance}
       limit ${limit}::int`.execute(db);
     return rows.filter((row) => !Number.isNaN(row.similarity)).sort((a, b) => b.similarity - a.similarity);

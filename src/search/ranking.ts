@@ -1,0 +1,78 @@
+// Question → ranked passages: what search and the retrieval node have in common.
+import type { Context } from '../context.ts';
+import type { PassageScope } from '../documents/passage-scope.ts';
+import { tokenize } from '../text/tokenise.ts';
+import { rankByKeywords } from './bm25.ts';
+import { byBoth, byKeywords, byVectors, type Fused } from './fusion.ts';
+import { loadPassages } from './passages.ts';
+import { rerank } from './rerank.ts';
+import { rankByVectors } from './vectors.ts';
+
+export const searchModes = ['SEMANTIC', 'KEYWORD', 'HYBRID'] as const;
+export type SearchMode = (typeof searchModes)[number];
+
+/** What a search had to do without. */
+export const searchDegradations = ['VECTOR_UNAVAILABLE', 'EMBEDDER_UNAVAILABLE', 'RERANKER_UNAVAILABLE', 'RETRIEVAL_FAILED'] as const;
+export type SearchDegradation = (typeof searchDegradations)[number];
+
+export interface Question {
+  readonly text: string;
+  readonly scope: PassageScope;
+  readonly mode: SearchMode;
+  /** Passages whose fused score is less are left out, 0..1. */
+  readonly minScore: number;
+  readonly rerank: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A passage with its scores; `rerank` is null where the passage was not ranked again. */
+export interface Ranked extends Fused {
+  readonly rerank: number | null;
+}
+
+export interface Ranking {
+  /** Best first, at most `searchDepth`. */
+  readonly passages: readonly Ranked[];
+  readonly degraded: readonly SearchDegradation[];
+  /** The question's index terms. */
+  readonly terms: ReadonlySet<string>;
+}
+
+/** Passages that one search ranks at most; what is beyond cannot be paged to. */
+export const searchDepth = 1_000;
+/** The best passages of a search, among which re-ranking changes the order. */
+const rerankDepth = 50;
+
+/** Ranks the passages of the scope. Without vectors it ranks by words and says so; throws when `signal` aborts. */
+export async function rankPassages(ctx: Context, question: Question): Promise<Ranking> {
+  const { text, scope, mode, minScore, signal } = question;
+  const terms = tokenize(text).map(({ term }) => term);
+  signal.throwIfAborted();
+  // Also where only vectors count: how rare the terms are, and how many passages there are, is part of that question.
+  const keyword = await rankByKeywords(ctx.em, { scope, terms, limit: mode === 'SEMANTIC' && ctx.app.vectors.available ? 0 : searchDepth });
+  const { rankings, degraded } = mode === 'KEYWORD'
+    ? { rankings: [], degraded: [] as const }
+    : await rankByVectors(ctx, { text, scope, signal, idf: keyword.idf, passageCount: keyword.passageCount, modelIds: keyword.embeddingModelIds, limit: searchDepth });
+  const termCount = new Set(terms).size;
+  const fused = await fuse();
+  const kept = fused.filter((passage) => passage.fused >= minScore).slice(0, searchDepth);
+  const passages = kept.map((passage): Ranked => ({ ...passage, rerank: null }));
+  return { passages: question.rerank ? await rankAgain(ctx, passages) : passages, degraded, terms: new Set(terms) };
+
+  async function fuse(): Promise<Fused[]> {
+    if (mode === 'HYBRID') return byBoth(keyword, rankings, termCount);
+    if (mode === 'SEMANTIC' && degraded.length === 0) return byVectors(rankings, termCount);
+    // Instead of nothing: passages that have the words.
+    return byKeywords(keyword.scores.size > 0 || !ctx.app.vectors.available ? keyword : await rankByKeywords(ctx.em, { scope, terms, limit: searchDepth }));
+  }
+}
+
+/** The best passages in their new order, the others behind them. */
+async function rankAgain(ctx: Context, passages: readonly Ranked[]): Promise<Ranked[]> {
+  const first = passages.slice(0, rerankDepth);
+  if (first.length === 0) return [];
+  const byId = new Map(first.map((passage) => [passage.chunkId, passage]));
+  const loaded = await loadPassages(ctx, [...byId.keys()]);
+  const again = rerank(loaded.map(({ chunkId, text }) => ({ chunkId, text, relevance: byId.get(chunkId)?.fused ?? 0 })));
+  return [...again.map(({ chunkId, score }) => ({ ...(byId.get(chunkId) as Ranked), rerank: score })), ...passages.slice(rerankDepth)];
+}
