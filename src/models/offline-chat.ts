@@ -9,7 +9,7 @@ import { countTokens } from '../text/counts.ts';
 import { composeAnswer, type Passage } from './answer.ts';
 
 /** What the last human message may carry in `additional_kwargs`: the passages, and the question where it is not the content. */
-export interface OfflineInput {
+interface OfflineInput {
   readonly passages?: readonly Passage[];
   readonly question?: string;
 }

@@ -36,7 +36,7 @@ export class OfflineEmbeddings extends Embeddings {
 const saturation = 1.2;
 const lengthPenalty = 0.75;
 /** The mean number of terms per passage, a constant because a vector may not depend on the other passages of its scope. */
-const averageLength = 120;
+const averageLength = 100;
 const partWeight = 0.2;
 const shortestPart = 3;
 const longestPart = 5;

@@ -15,13 +15,13 @@ export interface OpenAISettings {
 }
 
 /** Chat calls are not repeated here: whoever shows their tokens decides whether another attempt may follow. */
-export const chatRetries = 0;
+const chatRetries = 0;
 /** Embedding calls show nothing before they are complete, so they are repeated with growing pauses. */
-export const embeddingRetries = 3;
+const embeddingRetries = 3;
 /** Until the answer begins; a stream that has begun is bounded by the caller's signal. */
-export const chatTimeoutMs = 60_000;
+const chatTimeoutMs = 60_000;
 /** One batch of passages. */
-export const embeddingTimeoutMs = 30_000;
+const embeddingTimeoutMs = 30_000;
 const embeddingBatch = 128;
 const officialUrl = 'https://api.openai.com/v1';
 

@@ -17,5 +17,5 @@ export function language(text: string): string | null {
 const shortest = 5;
 
 function requiredLead(length: number): number {
-  return length < 60 ? 1 : length < 200 ? 0.1 : 0.02;
+  return length < 60 ? 1 : length < 200 ? 0.1 : 0.01;
 }

@@ -69,6 +69,8 @@ function isEnd(line: string, start: number, end: number): boolean {
   const after = line.slice(end, end + 40);
   // "[citation needed]" behind the point (ICU leaves its bracket here), and "Why?" she asked.
   if (/[[(（]$/.test(before) || /^\s*\[[^\]]*\]/.test(after) || (/[?!]["'”’»)]+$/.test(before) && /^\s*\p{Ll}/u.test(after))) return false;
+  // "issues?q=open": only scripts without spaces go on right behind the mark.
+  if (/[!-~]$/.test(line.slice(start, end)) && /^[!-~\p{L}]/u.test(after) && !unspaced.test(after.slice(0, 2))) return false;
   if (!before.endsWith('.')) return true;
   const last = /([\p{L}\p{N}][\p{L}\p{N}.-]*)\.$/u.exec(before)?.[1];
   if (last === undefined) return true;
@@ -84,6 +86,7 @@ function isEnd(line: string, start: number, end: number): boolean {
   return !(/^(?:\d{1,3}|[a-zA-Z])\.$/.test(line.slice(start, end).trim()));
 }
 
+const unspaced = /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Thai}]/u;
 const germanOrdinal =
   /^\s*(?:Jan|Feb|März|Apr|Mai|Jun|Jul|Aug|Sep|Okt|Nov|Dez|Jahrhundert|Jahrtausend|Auflage|Platz|Lebensjahr|Geburtstag|Weltkrieg|Klasse|Tag)/;
 
@@ -121,5 +124,5 @@ function continues(previous: string, line: string): boolean {
   if (/^\s*\p{Ll}/u.test(line)) return true;
   // Short lines are headings, addresses or verse; long ones were wrapped by the page.
   const width = previous.trim().length;
-  return /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]/u.test(previous) ? width >= 20 : width >= 45;
+  return unspaced.test(previous) ? width >= 20 : width >= 45;
 }

@@ -20,6 +20,10 @@ describe('sentences', () => {
     ]);
   });
 
+  test('do not end inside an address', () => {
+    expect(split('See https://example.org/issues?q=open&x=1! Then go on.')).toEqual(['See https://example.org/issues?q=open&x=1!', 'Then go on.']);
+  });
+
   test('end at Chinese and Arabic marks', () => {
     expect(split('黑豹队排名第六。他说什么？然后走了。')).toEqual(['黑豹队排名第六。', '他说什么？', '然后走了。']);
     expect(split('ما هذا؟ هذا بيت.')).toEqual(['ما هذا؟', 'هذا بيت.']);
