@@ -1,57 +1,442 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
+import { createTestApp, type Subscription, type TestApp, type TestUser } from './support/app.ts';
+import { startModelServer, type ModelCall, type ModelServer } from './support/model-server.ts';
 
 const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename
   ... on StreamEvent { cursor sequence replayed }
   ... on MessageCreated { message { id role } }
   ... on MessageDelta { messageId blockIndex offset text tokenCount }
-  ... on MessageCompleted { message { id role status text citations { quote } } }
-  ... on RunUpdated { runStatus attempt error { code } run { id status } }
+  ... on MessageCompleted { message { id role status text } }
+  ... on MessageDeleted { messageId }
+  ... on RunUpdated { runStatus attempt error { code retryable } run { id status } }
   ... on TypingChanged { isTyping typing { isAssistant user { name } } }
-  ... on StreamReset { reason cursor drafts { text } }
+  ... on StreamReset { reason cursor drafts { text } session { id } }
   ... on StreamCaughtUp { cursor replayedCount } } }`;
-const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id status } userMessage { id text } cursor userErrors { __typename code field message } } }`;
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id status } userMessage { id text } cursor userErrors { __typename code field message ... on ConflictError { existing { id } } } } }`;
+const CANCEL = 'mutation ($id: ID!) { cancelRun(input: { runId: $id }) { run { status } userErrors { code } } }';
 
+// biome-ignore lint: events of all types are read by their fields.
+type Event = any;
+const finals = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'];
+const isFinal = (event: Event): boolean => finals.includes(event.chatEvents?.runStatus ?? '');
+const isDelta = (text: string) => (event: Event): boolean => event.chatEvents?.__typename === 'MessageDelta' && event.chatEvents.text.includes(text);
+const caughtUp = (event: Event): boolean => event.chatEvents?.__typename === 'StreamCaughtUp';
+const textOf = (events: Event[]): string => events.filter((event) => event.chatEvents.__typename === 'MessageDelta').map((event) => event.chatEvents.text).join('');
+
+let model: ModelServer;
 let parley: TestApp;
 let ada: TestUser;
 let profileId: string;
 beforeAll(async () => {
-  parley = await createTestApp();
+  model = await startModelServer();
+  parley = await createTestApp(model.env);
   ada = await parley.signUp('Ada');
   profileId = await makeProfile(ada);
 });
-afterAll(() => parley.close());
+afterAll(async () => {
+  await parley.close();
+  await model.close();
+});
 
 async function makeProfile(user: TestUser): Promise<string> {
-  const graph = { name: 'plain', nodes: [{ id: 'prompt', type: 'prompt' }, { id: 'output', type: 'output' }], edges: [{ from: 'start', to: 'prompt' }, { from: 'prompt', to: 'output' }, { from: 'output', to: 'end' }] };
+  const edges = [['start', 'prompt'], ['prompt', 'output'], ['output', 'end']].map(([from, to]) => ({ from, to }));
+  const graph = { name: 'plain', nodes: [{ id: 'prompt', type: 'prompt' }, { id: 'output', type: 'output' }], edges };
   const { createProfile } = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message field } } }', { input: { name: 'Plain', systemPrompt: 'Answer.', graph } });
   expect(createProfile.userErrors).toEqual([]);
   return createProfile.profile.id;
 }
 
-async function makeSession(user: TestUser, input: object = {}): Promise<string> {
-  const { createChatSession } = await user.ask('mutation ($input: CreateChatSessionInput!) { createChatSession(input: $input) { session { id } userErrors { code } } }', { input: { profileId, ...input } });
+async function makeSession(user = ada, input: object = {}): Promise<string> {
+  const { createChatSession } = await user.ask('mutation ($input: CreateChatSessionInput!) { createChatSession(input: $input) { session { id } userErrors { code message } } }', { input: { profileId, ...input } });
   expect(createChatSession.userErrors).toEqual([]);
   return createChatSession.session.id;
 }
 
-const isFinal = (event: { chatEvents: { runStatus?: string } }): boolean => ['SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'].includes(event.chatEvents?.runStatus ?? '');
+async function send(sessionId: string, text: string, input: object = {}, user = ada) {
+  return (await user.ask(SEND, { input: { sessionId, text, idempotencyKey: randomUUID(), ...input } })).sendMessage;
+}
+
+/** A session with a run whose model waits for the test. */
+async function begin(text = 'Hello'): Promise<{ sessionId: string; runId: string; cursor: string; call: ModelCall }> {
+  const sessionId = await makeSession();
+  const sent = await send(sessionId, text);
+  expect(sent.userErrors).toEqual([]);
+  return { sessionId, runId: sent.run.id, cursor: sent.cursor, call: await model.call() };
+}
 
 describe('a message', () => {
-  it('is answered by a stream of events that adds up to the stored answer', async () => {
-    const sessionId = await makeSession(ada);
+  it('is answered by events without a gap and text that adds up to the stored answer', async () => {
+    const sessionId = await makeSession();
     const stream = ada.subscribe(EVENTS, { s: sessionId });
-    await stream.until((event) => event.chatEvents.__typename === 'StreamCaughtUp');
-    const { sendMessage } = await ada.ask(SEND, { input: { sessionId, text: 'Hello, how are you?', idempotencyKey: randomUUID() } });
-    expect(sendMessage.userErrors).toEqual([]);
+    await stream.until(caughtUp);
+    const sent = await send(sessionId, 'Hello');
+    expect(sent).toMatchObject({ userErrors: [], userMessage: { text: 'Hello' }, run: { status: 'QUEUED' } });
+    const call = await model.call();
+    for (const word of ['Good', ' morning', ', Ada', '.']) call.say(word);
+    call.end();
     await stream.until(isFinal);
     const events = stream.events.map((event) => event.chatEvents);
     const logged = events.filter((event) => event.sequence !== undefined && event.__typename !== 'MessageDelta').map((event) => event.sequence);
-    expect(logged).toEqual(logged.map((_, index) => index + 1));
-    const deltas = events.filter((event) => event.__typename === 'MessageDelta');
-    const completed = events.findLast((event) => event.__typename === 'MessageCompleted');
-    expect(deltas.map((delta) => delta.text).join('')).toBe(completed.message.text);
-    expect(completed.message.text.length).toBeGreaterThan(10);
+    expect(logged).toEqual(logged.map((_: number, index: number) => index + 1));
+    const completed = events.find((event) => event.__typename === 'MessageCompleted');
+    expect(completed.message).toMatchObject({ role: 'ASSISTANT', status: 'COMPLETE', text: 'Good morning, Ada.' });
+    expect(textOf(stream.events)).toBe('Good morning, Ada.');
+    expect(events.indexOf(completed)).toBeLessThan(events.findIndex((event) => event.runStatus === 'SUCCEEDED'));
+    expect(events.filter((event) => event.__typename === 'TypingChanged').map((event) => event.isTyping)).toEqual([true, false]);
+  });
+
+  it('is sent once for one idempotency key, and another request with the key is a conflict', async () => {
+    const sessionId = await makeSession();
+    const key = randomUUID();
+    const before = model.calls;
+    const answers = await Promise.all(Array.from({ length: 10 }, () => send(sessionId, 'Once', { idempotencyKey: key })));
+    expect(new Set(answers.map((answer) => answer.run.id)).size).toBe(1);
+    (await model.call()).end();
+    expect(model.calls).toBe(before + 1);
+    const other = await send(sessionId, 'Twice', { idempotencyKey: key });
+    expect(other.userErrors[0]).toMatchObject({ __typename: 'ConflictError', code: 'CONFLICT', field: ['idempotencyKey'], existing: { id: answers[0].run.id } });
+  });
+
+  it('is refused when it is empty, too long, or holds what cannot be stored', async () => {
+    const sessionId = await makeSession();
+    for (const text of ['', '   \n', 'a\0b', 'x'.repeat(32_001)]) {
+      expect((await send(sessionId, text)).userErrors[0]).toMatchObject({ code: 'VALIDATION_FAILED', field: ['text'] });
+    }
+    expect((await send(sessionId, 'Hi', { timeZone: 'Mars/Olympus' })).userErrors[0]).toMatchObject({ code: 'VALIDATION_FAILED', field: ['timeZone'] });
+    expect((await send(sessionId, 'Hi', { idempotencyKey: '' })).userErrors[0].field).toEqual(['idempotencyKey']);
+  });
+
+  it('carries the conversation so far to the model', async () => {
+    const { sessionId, cursor, call } = await begin('My name is Ada.');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Noted.');
+    call.end();
+    await stream.until(isFinal);
+    await send(sessionId, 'What is my name?');
+    const second = await model.call();
+    expect(second.body.messages.map((message) => [message.role, message.content])).toEqual([
+      ['system', 'Answer.'], ['user', 'My name is Ada.'], ['assistant', 'Noted.'], ['user', 'What is my name?'],
+    ]);
+    second.end();
+  });
+
+  it('books what the provider reports, for message, run and session', async () => {
+    const { sessionId, runId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Yes.');
+    call.end({ prompt_tokens: 100, completion_tokens: 20 });
+    await stream.until(isFinal);
+    const usage = 'usage { inputTokens outputTokens costUsd estimated }';
+    const data = await ada.ask(`query ($s: ID!, $r: ID!) { run(id: $r) { ${usage} attempts { succeeded model { name } } outputMessage { ${usage} } } chatSession(id: $s) { ${usage} } }`, { s: sessionId, r: runId });
+    expect(data.run.usage).toMatchObject({ inputTokens: 100, outputTokens: 20, estimated: false });
+    expect(data.run.usage.costUsd).toBeCloseTo((100 * 0.15 + 20 * 0.6) / 1e6, 12);
+    expect(data.run.outputMessage.usage).toEqual(data.run.usage);
+    expect(data.chatSession.usage).toEqual(data.run.usage);
+    expect(data.run.attempts).toEqual([{ succeeded: true, model: { name: 'gpt-4o-mini' } }]);
   });
 });
+
+describe('a stream', () => {
+  it('resumes after any cursor with exactly the rest, while it runs and when it is over', async () => {
+    const { sessionId, cursor, call } = await begin();
+    const whole = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    for (const word of ['one ', 'two ', 'three ']) {
+      call.say(word);
+      await whole.until(isDelta(word));
+    }
+    const half = whole.events.find(isDelta('two')).chatEvents;
+    const live = ada.subscribe(EVENTS, { s: sessionId, a: half.cursor });
+    await live.until(caughtUp);
+    expect(textOf(live.events)).toBe('three ');
+    call.say('four');
+    call.end();
+    await Promise.all([whole.until(isFinal), live.until(isFinal)]);
+    expect(textOf(live.events)).toBe('three four');
+    const all = whole.events.filter((event) => event.chatEvents.cursor && event.chatEvents.__typename !== 'StreamCaughtUp');
+    for (const [index, event] of all.entries()) {
+      const again = ada.subscribe(EVENTS, { s: sessionId, a: event.chatEvents.cursor });
+      await again.until(caughtUp);
+      expect(textOf(again.events)).toBe(textOf(all.slice(index + 1)));
+      const sequences = (events: Event[]) => events.filter((each) => each.chatEvents.sequence && each.chatEvents.__typename !== 'MessageDelta').map((each) => each.chatEvents.sequence);
+      expect(sequences(again.events)).toEqual(sequences(all.slice(index + 1)));
+      expect(again.events.every((each) => each.chatEvents.replayed !== false)).toBe(true);
+      again.stop();
+    }
+  });
+
+  it('begins without a cursor with the text so far as one replayed delta', async () => {
+    const { sessionId, cursor, call } = await begin();
+    const first = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('so ');
+    call.say('far');
+    await first.until(isDelta('far'));
+    const late = ada.subscribe(EVENTS, { s: sessionId });
+    await late.until(caughtUp);
+    expect(late.events.slice(0, 2).map((event) => [event.chatEvents.__typename, event.chatEvents.text, event.chatEvents.replayed])).toEqual([
+      ['MessageDelta', 'so far', true], ['StreamCaughtUp', undefined, undefined],
+    ]);
+    call.end();
+    await late.until(isFinal);
+  });
+
+  it('refuses a malformed or foreign cursor, and resets one from the future', async () => {
+    const [one, other] = [await makeSession(), await makeSession()];
+    const { chatSession } = await ada.ask('query ($id: ID!) { chatSession(id: $id) { lastEventCursor } }', { id: other });
+    for (const cursor of ['garbage', chatSession.lastEventCursor]) {
+      const refused = ada.subscribe(EVENTS, { s: one, a: cursor });
+      expect(await refusal(refused)).toBe('VALIDATION_FAILED');
+    }
+    const raw = Buffer.from(chatSession.lastEventCursor, 'base64url').toString();
+    const future = Buffer.from(raw.replace(/^(1\.[^.]+\.)\d+/, '$1999')).toString('base64url');
+    const reset = ada.subscribe(EVENTS, { s: other, a: future });
+    const event = await reset.until((each) => each.chatEvents.__typename === 'StreamReset');
+    expect(event.chatEvents).toMatchObject({ reason: 'CURSOR_EXPIRED', session: { id: other }, drafts: [] });
+  });
+
+  it('resets a reader from before clearChatSession, and completes when the session is deleted', async () => {
+    const { sessionId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.end();
+    await stream.until(isFinal);
+    const cleared = await ada.ask('mutation ($id: ID!) { clearChatSession(input: { id: $id }) { session { messages { totalCount } } userErrors { code } } }', { id: sessionId });
+    expect(cleared.clearChatSession).toEqual({ session: { messages: { totalCount: 0 } }, userErrors: [] });
+    await stream.until((event) => event.chatEvents.__typename === 'StreamReset');
+    const old = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    await old.until((event) => event.chatEvents.__typename === 'StreamReset');
+    await ada.ask('mutation ($id: ID!) { deleteChatSession(input: { id: $id }) { deletedId } }', { id: sessionId });
+    expect(await stream.ended).toBeNull();
+    expect(await old.ended).toBeNull();
+  });
+
+  it('does not slow others when one reader stops reading, and the one that paused catches up exactly', async () => {
+    const { sessionId, cursor, call } = await begin();
+    const reading = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    const paused = await followSlowly(sessionId, cursor);
+    const words = Array.from({ length: 400 }, (_, index) => `word${index} ${'x'.repeat(200)} `);
+    for (const word of words) call.say(word);
+    call.end();
+    await reading.until(isFinal);
+    const text = words.join('');
+    expect(textOf(reading.events)).toBe(text);
+    expect(await paused()).toBe(text);
+  });
+});
+
+describe('cancelRun', () => {
+  it('closes the request to the model, keeps the text, and ends the run exactly once', async () => {
+    const { sessionId, runId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Half an ');
+    await stream.until(isDelta('Half'));
+    const { cancelRun } = await ada.ask(CANCEL, { id: runId });
+    expect(cancelRun.userErrors).toEqual([]);
+    await call.abandoned;
+    await stream.until(isFinal);
+    const events = stream.events.map((event) => event.chatEvents);
+    expect(events.filter((event) => finals.includes(event.runStatus)).map((event) => event.runStatus)).toEqual(['CANCELLED']);
+    expect(events.find((event) => event.__typename === 'MessageCompleted').message).toMatchObject({ status: 'CANCELLED', text: 'Half an ' });
+    expect((await ada.ask(CANCEL, { id: runId })).cancelRun.userErrors[0].code).toBe('RUN_NOT_ACTIVE');
+  });
+
+  it('is not caused by a client that leaves', async () => {
+    const { sessionId, runId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Going ');
+    await stream.until(isDelta('Going'));
+    stream.stop();
+    call.say('on.');
+    call.end();
+    const again = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    await again.until(isFinal);
+    expect(textOf(again.events)).toBe('Going on.');
+    expect((await ada.ask('query ($id: ID!) { run(id: $id) { status } }', { id: runId })).run.status).toBe('SUCCEEDED');
+  });
+});
+
+describe('a message while another is answered', () => {
+  it('is refused by default', async () => {
+    const { sessionId, runId, call } = await begin();
+    const refused = await send(sessionId, 'And another');
+    expect(refused.userErrors[0]).toMatchObject({ code: 'RUN_IN_PROGRESS', existing: { id: runId } });
+    call.end();
+  });
+
+  it('waits with ENQUEUE and follows the first answer', async () => {
+    const { sessionId, cursor, call } = await begin('First');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    const second = await send(sessionId, 'Second', { ifRunning: 'ENQUEUE' });
+    expect(second.run.status).toBe('QUEUED');
+    call.say('Answer one.');
+    call.end();
+    const next = await model.call();
+    next.say('Answer two.');
+    next.end();
+    await stream.until((event) => event.chatEvents.runStatus === 'SUCCEEDED' && event.chatEvents.run.id === second.run.id);
+    expect(await branch(sessionId)).toEqual(['First', 'Answer one.', 'Second', 'Answer two.']);
+  });
+
+  it('cancels and keeps with INTERRUPT, cancels and forgets with ROLLBACK', async () => {
+    const kept = await begin('First');
+    const stream = ada.subscribe(EVENTS, { s: kept.sessionId, a: kept.cursor });
+    kept.call.say('Partial');
+    await stream.until(isDelta('Partial'));
+    const second = await send(kept.sessionId, 'Second', { ifRunning: 'INTERRUPT' });
+    const next = await model.call();
+    next.say('Other.');
+    next.end();
+    await stream.until((event) => event.chatEvents.runStatus === 'SUCCEEDED' && event.chatEvents.run.id === second.run.id);
+    expect(await branch(kept.sessionId)).toEqual(['First', 'Partial', 'Second', 'Other.']);
+
+    const gone = await begin('First');
+    const watching = ada.subscribe(EVENTS, { s: gone.sessionId, a: gone.cursor });
+    gone.call.say('Partial');
+    await watching.until(isDelta('Partial'));
+    const third = await send(gone.sessionId, 'Second', { ifRunning: 'ROLLBACK' });
+    const last = await model.call();
+    last.say('Other.');
+    last.end();
+    await watching.until((event) => event.chatEvents.runStatus === 'SUCCEEDED' && event.chatEvents.run.id === third.run.id);
+    expect(watching.events.filter((event) => event.chatEvents.__typename === 'MessageDeleted')).toHaveLength(2);
+    expect(await branch(gone.sessionId)).toEqual(['Second', 'Other.']);
+    const replay = ada.subscribe(EVENTS, { s: gone.sessionId, a: gone.cursor });
+    await replay.until(caughtUp);
+    expect(replay.events.some((event) => event.errors)).toBe(false);
+  });
+});
+
+describe('the tree', () => {
+  it('grows siblings by edit and regenerate, and selectBranch shows another', async () => {
+    const { sessionId, cursor, call } = await begin('Question');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Answer A');
+    call.end();
+    await stream.until(isFinal);
+    const messages = 'messages { nodes { id role text siblingIndex siblings { id } } }';
+    const [question, answer] = (await ada.ask(`query ($id: ID!) { chatSession(id: $id) { ${messages} } }`, { id: sessionId })).chatSession.messages.nodes;
+    const { regenerateMessage } = await ada.ask('mutation ($input: RegenerateMessageInput!) { regenerateMessage(input: $input) { run { id } userErrors { code } } }', { input: { messageId: answer.id, idempotencyKey: randomUUID() } });
+    const again = await model.call();
+    again.say('Answer B');
+    again.end();
+    await stream.until((event) => event.chatEvents.runStatus === 'SUCCEEDED' && event.chatEvents.run.id === regenerateMessage.run.id);
+    expect(await branch(sessionId)).toEqual(['Question', 'Answer B']);
+    const { editMessage } = await ada.ask('mutation ($input: EditMessageInput!) { editMessage(input: $input) { run { id } userErrors { code } } }', { input: { messageId: question.id, text: 'Better question', idempotencyKey: randomUUID() } });
+    const third = await model.call();
+    third.say('Answer C');
+    third.end();
+    await stream.until((event) => event.chatEvents.runStatus === 'SUCCEEDED' && event.chatEvents.run.id === editMessage.run.id);
+    expect(await branch(sessionId)).toEqual(['Better question', 'Answer C']);
+    const { selectBranch } = await ada.ask(`mutation ($input: SelectBranchInput!) { selectBranch(input: $input) { session { ${messages} leaves { text } } userErrors { code } } }`, { input: { sessionId, leafId: answer.id } });
+    expect(selectBranch.session.messages.nodes.map((message: Event) => [message.text, message.siblingIndex, message.siblings.length])).toEqual([['Question', 0, 2], ['Answer A', 0, 2]]);
+    expect(selectBranch.session.leaves.map((leaf: Event) => leaf.text)).toEqual(['Answer A', 'Answer B', 'Answer C']);
+    const { forkChatSession } = await ada.ask('mutation ($input: ForkChatSessionInput!) { forkChatSession(input: $input) { session { id messages { nodes { text } } } userErrors { code } } }', { input: { sessionId, fromMessageId: answer.id } });
+    expect(forkChatSession.session.messages.nodes.map((message: Event) => message.text)).toEqual(['Question', 'Answer A']);
+    const { rateMessage } = await ada.ask('mutation ($input: RateMessageInput!) { rateMessage(input: $input) { message { feedback { rating comment } } userErrors { code } } }', { input: { messageId: answer.id, rating: 'UP', comment: 'Good.' } });
+    expect(rateMessage.message.feedback).toEqual({ rating: 'UP', comment: 'Good.' });
+  });
+});
+
+describe('typing', () => {
+  it('of a person reaches other connections and ends by itself', async () => {
+    const sessionId = await makeSession();
+    const watching = ada.subscribe(EVENTS, { s: sessionId });
+    await watching.until(caughtUp);
+    const { setTyping } = await ada.ask('mutation ($s: ID!) { setTyping(input: { sessionId: $s, isTyping: true }) { accepted userErrors { code } } }', { s: sessionId });
+    expect(setTyping).toEqual({ accepted: true, userErrors: [] });
+    const begun = await watching.until((event) => event.chatEvents.__typename === 'TypingChanged');
+    expect(begun.chatEvents).toEqual({ __typename: 'TypingChanged', isTyping: true, typing: { isAssistant: false, user: { name: 'Ada' } } });
+    await watching.until((event) => event.chatEvents.__typename === 'TypingChanged' && !event.chatEvents.isTyping);
+  });
+});
+
+describe('access', () => {
+  it('is the owner\'s alone, unless the session is shared; then it ends with FORBIDDEN when sharing ends', async () => {
+    const member = await parley.signUpInto(ada, 'MEMBER');
+    const sessionId = await makeSession();
+    const READ = 'query ($id: ID!) { chatSession(id: $id) { id } }';
+    const UPDATE = 'mutation ($input: UpdateChatSessionInput!) { updateChatSession(input: $input) { session { visibility } userErrors { code } } }';
+    expect((await member.ask(READ, { id: sessionId })).chatSession).toBeNull();
+    expect((await send(sessionId, 'Hi', {}, member)).userErrors[0].code).toBe('NOT_FOUND');
+    const refused = member.subscribe(EVENTS, { s: sessionId });
+    expect(await refusal(refused)).toBe('NOT_FOUND');
+    await ada.ask(UPDATE, { input: { id: sessionId, visibility: 'WORKSPACE' } });
+    expect((await member.ask(READ, { id: sessionId })).chatSession.id).toBe(sessionId);
+    expect((await member.ask(UPDATE, { input: { id: sessionId, visibility: 'PRIVATE' } })).updateChatSession.userErrors[0].code).toBe('FORBIDDEN');
+    const following = member.subscribe(EVENTS, { s: sessionId });
+    await following.until(caughtUp);
+    await ada.ask(UPDATE, { input: { id: sessionId, visibility: 'PRIVATE' } });
+    await following.ended;
+    expect(JSON.stringify(following.events.at(-1))).toContain('FORBIDDEN');
+  });
+
+  it('needs CHAT, and a stranger cannot tell foreign from absent', async () => {
+    const { sessionId, runId, call } = await begin();
+    call.end();
+    const viewer = await parley.signUpInto(ada, 'VIEWER');
+    expect((await send(sessionId, 'Hi', {}, viewer)).userErrors[0]).toMatchObject({ __typename: 'ForbiddenError', code: 'FORBIDDEN' });
+    const eve = await parley.signUp('Eve');
+    for (const [field, id] of [['chatSession', sessionId], ['run', runId], ['node', sessionId], ['node', runId]]) {
+      expect((await eve.ask(`query ($id: ID!) { ${field}(id: $id) { id } }`, { id }))[field as string]).toBeNull();
+    }
+    expect((await eve.ask(CANCEL, { id: runId })).cancelRun.userErrors[0].code).toBe('NOT_FOUND');
+    const spy = eve.subscribe(EVENTS, { s: sessionId });
+    expect(await refusal(spy)).toBe('NOT_FOUND');
+    expect((await parley.request('{ chatSessions { totalCount } }')).errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('chatSessionChanged', () => {
+  it('tells of sessions that are made, renamed and deleted, to those who see them', async () => {
+    const member = await parley.signUpInto(ada, 'MEMBER');
+    const CHANGES = 'subscription { chatSessionChanged { kind sessionId session { title } } }';
+    const mine = ada.subscribe(CHANGES);
+    const others = member.subscribe(CHANGES);
+    // A subscription is open once it has told of something: keep making sessions until both have.
+    while (others.events.length === 0 || mine.events.length === 0) await makeSession(ada, { visibility: 'WORKSPACE', title: 'Shared' });
+    const sessionId = await makeSession(ada, { title: 'Private' });
+    await mine.until((event) => event.chatSessionChanged.sessionId === sessionId);
+    await ada.ask('mutation ($id: ID!) { updateChatSession(input: { id: $id, title: "Renamed" }) { session { id } } }', { id: sessionId });
+    await mine.until((event) => event.chatSessionChanged.kind === 'UPDATED' && event.chatSessionChanged.session?.title === 'Renamed');
+    await ada.ask('mutation ($id: ID!) { deleteChatSession(input: { id: $id }) { deletedId } }', { id: sessionId });
+    await mine.until((event) => event.chatSessionChanged.kind === 'DELETED' && event.chatSessionChanged.sessionId === sessionId);
+    expect(others.events.some((event) => event.chatSessionChanged.sessionId === sessionId)).toBe(false);
+  });
+});
+
+/** The code of the error that a subscription answers with, before any event. */
+async function refusal(stream: Subscription): Promise<string> {
+  await stream.ended;
+  expect(stream.events).toHaveLength(1);
+  return stream.events[0].errors[0].extensions.code;
+}
+
+async function branch(sessionId: string): Promise<string[]> {
+  const { chatSession } = await ada.ask('query ($id: ID!) { chatSession(id: $id) { messages(first: 50) { nodes { text } } } }', { id: sessionId });
+  return chatSession.messages.nodes.map((message: Event) => message.text);
+}
+
+/** Subscribes on a socket that is not read; the returned function reads on and gives the whole text. */
+async function followSlowly(sessionId: string, cursor: string): Promise<() => Promise<string>> {
+  const { WebSocket } = await import('ws');
+  const socket = new WebSocket(`${parley.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const events: Event[] = [];
+  const done = Promise.withResolvers<void>();
+  await new Promise<void>((resolve) => {
+    socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${ada.accessToken}` } })));
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data));
+      if (message.type === 'connection_ack') {
+        socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: EVENTS, variables: { s: sessionId, a: cursor } } }), () => resolve());
+      }
+      if (message.type === 'next') events.push(message.payload.data);
+      if (message.type === 'next' && isFinal(message.payload.data)) done.resolve();
+    });
+  });
+  socket.pause();
+  return async () => {
+    socket.resume();
+    await done.promise;
+    socket.close();
+    return textOf(events);
+  };
+}
