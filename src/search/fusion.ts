@@ -81,10 +81,16 @@ function likeness(embedder: EmbedderKind, score: number, termCount: number): num
 /** What hashed vectors reach by chance: features that share a slot give every passage some similarity to every question. */
 function noiseLevel(scores: ReadonlyMap<string, number>): number {
   const values = [...scores.values()];
+  if (values.length < fewPassages) return usualNoise;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
   return mean + 3 * deviation;
 }
+
+/** Too few to tell what is chance by the scores themselves. */
+const fewPassages = 30;
+/** Three standard deviations of what passages of a hundred different words have in common with any question. */
+const usualNoise = 0.9;
 
 function best(scores: ReadonlyMap<string, number>): number {
   let highest = 0;
