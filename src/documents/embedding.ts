@@ -2,7 +2,7 @@
 // An embedder that fails does not fail the document: what it left out is found by its words.
 import type { Embeddings } from '@langchain/core/embeddings';
 import { scoped } from '../accounts/scoped.ts';
-import { UserError } from '../platform/errors.ts';
+import { classifyProviderError } from '../models/failures.ts';
 import { inBatches } from './batches.ts';
 import { DocumentVersion, type IngestionError } from './entity.ts';
 import { advance, type Try } from './progress.ts';
@@ -90,13 +90,7 @@ async function reuseVectors(attempt: Try, chunks: readonly IndexedChunk[]): Prom
 }
 
 function errorOf(attempt: Try, cause: unknown, failedChunkCount: number, totalUnits: number): IngestionError {
-  const code = cause instanceof UserError ? cause.code : 'PROVIDER_UNAVAILABLE';
-  const reason = cause instanceof UserError ? ` ${cause.message}` : '';
-  return {
-    code,
-    stage: 'EMBEDDING',
-    message: `${failedChunkCount} of ${totalUnits} passages have no vector, because ${attempt.version.embeddingModelId} failed: they are found by their words only.${reason} Start the ingestion again later.`,
-    retryable: code !== 'PROVIDER_REJECTED',
-    failedChunkCount,
-  };
+  const { code, message: reason, retryable } = classifyProviderError(cause);
+  const message = `${failedChunkCount} of ${totalUnits} passages are found by their words only, because ${attempt.version.embeddingModelId} did not embed them. ${reason}`;
+  return { code, stage: 'EMBEDDING', message, retryable, failedChunkCount };
 }

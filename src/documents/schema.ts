@@ -106,7 +106,7 @@ const AddTextDocumentInput = builder.inputType('AddTextDocumentInput', {
   description: 'A text to add.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'Name to show, at most 200 characters.' }),
-    text: t.string({ required: true, description: 'The text; as long as a file may be.' }),
+    text: t.string({ required: true, description: 'The text. One that is too long for a request can be uploaded as a file.' }),
     mediaType: t.string({ defaultValue: 'text/markdown', description: 'How to read it: text/plain, text/markdown or text/html.' }),
     profileIds: t.idList({ description: placement.profileIds }),
     tags: t.stringList({ description: placement.tags }),

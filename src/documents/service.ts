@@ -7,7 +7,7 @@ import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { permit, transactional, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
-import { ConflictError, expectedErrors, GenericError, NotFoundError, UserError, UserErrors, validate } from '../platform/errors.ts';
+import { ConflictError, expectedErrors, GenericError, NotFoundError, UserErrors, validate, ValidationError, type UserError } from '../platform/errors.ts';
 import type { FileUpload } from '../platform/multipart.ts';
 import { Profile } from '../profiles/entity.ts';
 import { text } from '../profiles/settings.ts';
@@ -326,8 +326,9 @@ function cancelledError(job: IngestionJob) {
 
 /** The same failure, tied to a field of the input. */
 function at(error: UserError, field: readonly string[]): UserError {
-  const copy: UserError = Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(error));
-  return Object.defineProperty(copy, 'field', { value: field, enumerable: true });
+  if (error instanceof ConflictError) return new ConflictError(error.message, field, error.existing, error.code);
+  if (error instanceof ValidationError) return new ValidationError(error.message, field, error.constraint);
+  return new GenericError(error.code, error.message, field, { cause: error });
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
