@@ -26,9 +26,10 @@ import { createJobs } from './platform/jobs.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { profileHooks } from './profiles/service.ts';
+import { retrievalNode } from './search/retrieval-node.ts';
 
 /** What the steps of a graph may do. */
-const nodeTypes: readonly NodeType[] = [promptNode, outputNode] as unknown as NodeType[];
+const nodeTypes = [retrievalNode, promptNode, outputNode] as unknown as readonly NodeType[];
 
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */

@@ -1,5 +1,6 @@
 // A session's log: append-only rows whose `sequence` has no gap, and the message that tells tails of them.
 import { randomUUIDv7 } from 'node:crypto';
+import { scoped } from '../accounts/scoped.ts';
 import type { App, Context } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
@@ -31,8 +32,8 @@ export const sessionStream = topic<StreamMessage>('chat.stream');
  * that they become visible in their order. Call `announce` with the result after commit.
  */
 export async function append(tx: Context, sessionId: string, events: readonly NewEvent[]): Promise<LoggedEvent[]> {
-  const taken = await kysely(tx.em, ChatSession)
-    .updateTable('chat_session')
+  const taken = await scoped(tx, ChatSession)
+    .update()
     .set({ lastSequence: sql<number>`last_sequence + ${events.length}`, updatedAt: new Date() })
     .where('id', '=', sessionId)
     .returning(['lastSequence', 'workspaceId'])

@@ -1,4 +1,5 @@
 // Reading messages: their text, and the branch of the tree that leads to one.
+import { scoped } from '../accounts/scoped.ts';
 import type { Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { Message, MessageBlock, type MessageRole } from './entity.ts';
@@ -25,7 +26,7 @@ export async function branchIds(ctx: Context, messageId: string): Promise<string
 export async function branchTo(ctx: Context, messageId: string): Promise<BranchMessage[]> {
   const ids = await branchIds(ctx, messageId);
   if (ids.length === 0) return [];
-  const rows = await kysely(ctx.em, Message).selectFrom('message').select(['id', 'role']).where('id', 'in', ids).execute();
+  const rows = await scoped(ctx, Message).select().select(['id', 'role']).where('id', 'in', ids).execute();
   const texts = await readTexts(ctx, ids);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => {
@@ -36,8 +37,8 @@ export async function branchTo(ctx: Context, messageId: string): Promise<BranchM
 
 /** The visible text of each message: its text blocks, joined. */
 export async function readTexts(ctx: Context, messageIds: readonly string[]): Promise<Map<string, string>> {
-  const rows = await kysely(ctx.em, MessageBlock)
-    .selectFrom('message_block')
+  const rows = await scoped(ctx, MessageBlock)
+    .select()
     .select(['messageId', 'text'])
     .where('messageId', 'in', messageIds)
     .where('kind', '=', 'TEXT')

@@ -1,5 +1,6 @@
 // One attempt at a run: the graph runs, its parts become text, rows and events, and it ends in exactly one terminal state.
 // Every write is conditional on the attempt, so that an owner that was only asleep changes nothing any more.
+import { scoped } from '../accounts/scoped.ts';
 import type { App, Context } from '../context.ts';
 import { createContext, transactional } from '../context.ts';
 import { memberViewer } from '../accounts/service.ts';
@@ -41,7 +42,7 @@ export async function executeRun(app: App, run: Run, owner: string, signal: Abor
     if (run.cancelRequestedAt) throw new RunCancelledError();
     const viewer = await memberViewer(app, run.userId, run.workspaceId);
     const ctx = createContext(app, { viewer, requestId: run.id, signal: stopped });
-    const version = await kysely(ctx.em, ProfileVersion).selectFrom('profile_version').selectAll().where('id', '=', run.profileVersionId).executeTakeFirstOrThrow();
+    const version = await scoped(ctx, ProfileVersion).select().selectAll().where('id', '=', run.profileVersionId).executeTakeFirstOrThrow();
     const scope: RunScope = {
       runId: run.id,
       ctx,
@@ -128,8 +129,8 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
   /** One transaction of this attempt; what it returns is logged. Throws RunLostError when the attempt is over. */
   async function write(work: (tx: Context) => Promise<NewEvent[]>): Promise<void> {
     const logged = await transactional(ctx, async (tx) => {
-      const mine = await kysely(tx.em, Run)
-        .selectFrom('run')
+      const mine = await scoped(tx, Run)
+        .select()
         .select('id')
         .where('id', '=', run.id)
         .where('attempt', '=', attempt)
@@ -156,7 +157,7 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
       saving = null;
       if (broken) return;
       transactional(ctx, async (tx) => {
-        const mine = await kysely(tx.em, Run).selectFrom('run').select('id').where('id', '=', run.id).where('attempt', '=', attempt).where('status', '=', 'RUNNING').forUpdate().executeTakeFirst();
+        const mine = await scoped(tx, Run).select().select('id').where('id', '=', run.id).where('attempt', '=', attempt).where('status', '=', 'RUNNING').forUpdate().executeTakeFirst();
         if (mine) await saveBlocks(tx);
       }).catch((error: unknown) => app.log.warn({ err: error, runId: run.id }, 'a draft could not be saved'));
     }, saveIntervalMs);
@@ -209,9 +210,9 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
       await write(async (tx) => {
         const running: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null } };
         if (run.outputMessageId !== null) {
-          await kysely(tx.em, MessageBlock).deleteFrom('message_block').where('messageId', '=', messageId).execute();
-          await kysely(tx.em, Citation).deleteFrom('citation').where('messageId', '=', messageId).execute();
-          await kysely(tx.em, RunStep).deleteFrom('run_step').where('runId', '=', run.id).execute();
+          await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).execute();
+          await scoped(tx, Citation).delete().where('messageId', '=', messageId).execute();
+          await scoped(tx, RunStep).delete().where('runId', '=', run.id).execute();
           await saveBlocks(tx);
           const at = { messageId, blockIndex: 0, offset: 0 };
           return [{ ...running, at }, { type: 'MessageTruncated', payload: { ...at, cause: 'RUN_TAKEN_OVER', attempt }, at }];
@@ -220,8 +221,8 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
         tx.em.create(Message, { id: messageId, workspaceId, sessionId, parentId: run.inputMessageId, role: 'ASSISTANT', status: 'STREAMING', runId: run.id });
         await tx.em.flush();
         await saveBlocks(tx);
-        await kysely(tx.em, Run).updateTable('run').set({ outputMessageId: messageId }).where('id', '=', run.id).execute();
-        await kysely(tx.em, ChatSession).updateTable('chat_session').set({ selectedLeafId: messageId }).where('id', '=', sessionId).execute();
+        await scoped(tx, Run).update().set({ outputMessageId: messageId }).where('id', '=', run.id).execute();
+        await scoped(tx, ChatSession).update().set({ selectedLeafId: messageId }).where('id', '=', sessionId).execute();
         return [running, { type: 'MessageCreated', payload: { messageId, streaming: true } }];
       });
       run.outputMessageId = messageId;
@@ -263,12 +264,12 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
       if (broken) throw broken;
       await write(async (tx) => {
         await saveBlocks(tx);
-        const [row] = await kysely(tx.em, Run).updateTable('run').set(rowOfRun(status, error) as never).where('id', '=', run.id).returning('rollback').execute();
+        const [row] = await scoped(tx, Run).update().set(rowOfRun(status, error) as never).where('id', '=', run.id).returning('rollback').execute();
         if (attempts.length > 0) await kysely(tx.em, ModelAttempt).insertInto('model_attempt').values(attempts as never).onConflict((conflict) => conflict.doNothing()).execute();
         const terminal: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: status, attempt, error } };
         if (status === 'CANCELLED' && row?.rollback) return [...(await forgetMessages(tx, run)), terminal];
         const messageStatus = status === 'SUCCEEDED' ? 'COMPLETE' : status === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
-        await kysely(tx.em, Message).updateTable('message').set({ status: messageStatus }).where('id', '=', messageId).execute();
+        await scoped(tx, Message).update().set({ status: messageStatus }).where('id', '=', messageId).execute();
         const reported: NewEvent = { type: 'UsageReported', payload: { runId: run.id, usage: { ...usage, embeddingTokens: 0 } } };
         return [{ type: 'MessageCompleted', payload: { messageId }, at: position() }, reported, terminal];
       });
@@ -300,14 +301,9 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
 
 /** Puts the question of a run that waited below the leaf of the branch as it is now. */
 async function putBelowLeaf(tx: Context, run: Run): Promise<void> {
-  await kysely(tx.em, Message, ChatSession)
-    .updateTable('message')
-    .from('chat_session')
-    .set({ parentId: sql<string | null>`chat_session.selected_leaf_id` })
-    .where('message.id', '=', run.inputMessageId as string)
-    .where('chat_session.id', '=', run.sessionId)
-    .whereRef('chat_session.selectedLeafId', '!=', 'message.id')
-    .execute();
+  const { selectedLeafId } = await scoped(tx, ChatSession).select().select('selectedLeafId').where('id', '=', run.sessionId).executeTakeFirstOrThrow();
+  if (!selectedLeafId || selectedLeafId === run.inputMessageId) return;
+  await scoped(tx, Message).update().set({ parentId: selectedLeafId }).where('id', '=', run.inputMessageId as string).execute();
 }
 
 function explain(app: App, run: Run, thrown: unknown): RunError {

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
+import { scoped } from '../accounts/scoped.ts';
 import { permit, transactional, type Context, type Viewer } from '../context.ts';
-import { kysely } from '../platform/database.ts';
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { changeRetrieval, type RetrievalChange } from '../profiles/settings.ts';
@@ -72,7 +72,7 @@ export async function editMessage(ctx: Context, input: { messageId: string; text
     identity: ['edit', input.messageId, text],
     question: async (tx, session, runId) => {
       const id = await insertQuestion(tx, viewer, session.id, original.parentId ?? null, text, runId);
-      await kysely(tx.em, Message).updateTable('message').set({ editedAt: new Date() }).where('id', '=', id).execute();
+      await scoped(tx, Message).update().set({ editedAt: new Date() }).where('id', '=', id).execute();
       return { id, isNew: true };
     },
   });
@@ -98,7 +98,7 @@ export async function regenerateMessage(ctx: Context, input: { messageId: string
 export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
   permit(ctx, 'CHAT');
   const { run, logged } = await transactional(ctx, async (tx) => {
-    const found = await kysely(tx.em, Run).selectFrom('run').selectAll().where('id', '=', runId).where('workspaceId', '=', tx.workspaceId as string).executeTakeFirst();
+    const found = await scoped(tx, Run).select().selectAll().where('id', '=', runId).where('workspaceId', '=', tx.workspaceId as string).executeTakeFirst();
     if (!found) throw new NotFoundError('Run', runId, ['runId']);
     await lockSession(tx, found.sessionId, ['runId']);
     return await requestCancel(tx, found as Run, false);
@@ -153,7 +153,7 @@ async function insertRun(
 ): Promise<{ logged: LoggedEvent[]; run: Run; cancelled: string[] }> {
   const session = await lockSession(tx, request.sessionId, ['sessionId']);
   const version = await profileVersionForRun(tx, session.profileId);
-  const active = (await kysely(tx.em, Run).selectFrom('run').selectAll().where('sessionId', '=', session.id).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).orderBy('createdAt').execute()) as Run[];
+  const active = (await scoped(tx, Run).select().selectAll().where('sessionId', '=', session.id).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).orderBy('createdAt').execute()) as Run[];
   const events: NewEvent[] = [];
   const cancelled: string[] = [];
   const [first] = active;
@@ -169,8 +169,8 @@ async function insertRun(
   const enqueued = active.length > 0;
   const question = await request.question(tx, session, runId);
   const titled = session.title === null && question.isNew && !session.selectedLeafId;
-  await kysely(tx.em, ChatSession)
-    .updateTable('chat_session')
+  await scoped(tx, ChatSession)
+    .update()
     .set({ ...(!enqueued && { selectedLeafId: question.id }), updatedAt: new Date() })
     .where('id', '=', session.id)
     .execute();
@@ -206,25 +206,25 @@ async function requestCancel(tx: Context, run: Run, rollback: boolean): Promise<
   }
   const events = await cancelInside(tx, run, rollback);
   const logged = events.length > 0 ? await append(tx, run.sessionId, events) : [];
-  const now = await kysely(tx.em, Run).selectFrom('run').selectAll().where('id', '=', run.id).executeTakeFirstOrThrow();
+  const now = await scoped(tx, Run).select().selectAll().where('id', '=', run.id).executeTakeFirstOrThrow();
   return { run: now as Run, logged };
 }
 
 async function cancelInside(tx: Context, run: Run, rollback: boolean): Promise<NewEvent[]> {
-  const waiting = await kysely(tx.em, Run)
-    .updateTable('run')
+  const waiting = await scoped(tx, Run)
+    .update()
     .set({ status: 'CANCELLED', finishedAt: new Date(), cancelRequestedAt: new Date() })
     .where('id', '=', run.id)
     .where('status', '=', 'QUEUED')
     .returning('id')
     .executeTakeFirst();
   if (waiting) return [{ type: 'RunUpdated', payload: { runId: run.id, runStatus: 'CANCELLED', attempt: run.attempt, error: null } }];
-  await kysely(tx.em, Run).updateTable('run').set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) }).where('id', '=', run.id).where('status', '=', 'RUNNING').execute();
+  await scoped(tx, Run).update().set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) }).where('id', '=', run.id).where('status', '=', 'RUNNING').execute();
   return [];
 }
 
 async function findSent(ctx: Context, viewer: Viewer, key: string, requestHash: string): Promise<Sent | null> {
-  const run = await kysely(ctx.em, Run).selectFrom('run').selectAll().where('userId', '=', viewer.userId).where('idempotencyKey', '=', key).executeTakeFirst();
+  const run = await scoped(ctx, Run).select().selectAll().where('userId', '=', viewer.userId).where('idempotencyKey', '=', key).executeTakeFirst();
   if (!run) return null;
   if (run.requestHash !== requestHash) {
     throw new ConflictError('This idempotency key was used for another request. Use a new key for each message.', ['idempotencyKey'], { type: 'Run', id: run.id });
@@ -238,10 +238,10 @@ function sent(run: Run): Sent {
 
 /** A session without a title takes it from its first message. */
 async function titleAfter(tx: Context, session: ChatSession, messageId: string): Promise<NewEvent> {
-  const row = await kysely(tx.em, MessageBlock).selectFrom('message_block').select('text').where('messageId', '=', messageId).executeTakeFirst();
+  const row = await scoped(tx, MessageBlock).select().select('text').where('messageId', '=', messageId).executeTakeFirst();
   const words = (row?.text ?? '').replace(/\s+/g, ' ').trim();
   const title = words.length <= 60 ? words : `${words.slice(0, 60).replace(/\s+\S*$/, '')}…`;
-  await kysely(tx.em, ChatSession).updateTable('chat_session').set({ title }).where('id', '=', session.id).execute();
+  await scoped(tx, ChatSession).update().set({ title }).where('id', '=', session.id).execute();
   return { type: 'SessionUpdated', payload: {} };
 }
 
@@ -254,12 +254,12 @@ async function insertQuestion(tx: Context, viewer: Viewer, sessionId: string, pa
 }
 
 async function assertMessage(tx: Context, sessionId: string, messageId: string, field: readonly string[]): Promise<void> {
-  const found = await kysely(tx.em, Message).selectFrom('message').select('id').where('id', '=', messageId).where('sessionId', '=', sessionId).executeTakeFirst();
+  const found = await scoped(tx, Message).select().select('id').where('id', '=', messageId).where('sessionId', '=', sessionId).executeTakeFirst();
   if (!found) throw new NotFoundError('Message', messageId, field);
 }
 
 async function visibleMessage(ctx: Context, messageId: string): Promise<Message> {
-  const message = await kysely(ctx.em, Message).selectFrom('message').selectAll().where('id', '=', messageId).where('workspaceId', '=', ctx.workspaceId as string).executeTakeFirst();
+  const message = await scoped(ctx, Message).select().selectAll().where('id', '=', messageId).where('workspaceId', '=', ctx.workspaceId as string).executeTakeFirst();
   const visible = message && (await visibleSessions(ctx).select('id').where('id', '=', message.sessionId).executeTakeFirst());
   if (!visible) throw new NotFoundError('Message', messageId, ['messageId']);
   return message as Message;

@@ -1,6 +1,7 @@
 // What can be done with chats: sessions, typing, and following a session's stream. Sending messages is in sending.ts.
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
+import { scoped } from '../accounts/scoped.ts';
 import { permit, transactional, type Context } from '../context.ts';
 import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
@@ -59,7 +60,7 @@ export async function updateChatSession(ctx: Context, input: { id: string; title
   const logged = await transactional(ctx, async (tx) => {
     const session = await lockSession(tx, input.id);
     if (input.visibility && input.visibility !== session.visibility && session.ownerId !== viewer.userId) throw new ForbiddenError('CHAT');
-    if (Object.keys(changes).length > 0) await kysely(tx.em, ChatSession).updateTable('chat_session').set(changes).where('id', '=', input.id).execute();
+    if (Object.keys(changes).length > 0) await scoped(tx, ChatSession).update().set(changes).where('id', '=', input.id).execute();
     return await append(tx, input.id, [sessionUpdated]);
   });
   announce(ctx.app, input.id, logged);
@@ -72,12 +73,12 @@ export async function clearChatSession(ctx: Context, id: string): Promise<void> 
   const logged = await transactional(ctx, async (tx) => {
     await lockSession(tx, id);
     await assertIdle(tx, id);
-    await kysely(tx.em, Message).deleteFrom('message').where('sessionId', '=', id).execute();
-    await kysely(tx.em, Run).deleteFrom('run').where('sessionId', '=', id).execute();
-    await kysely(tx.em, ChatEvent).deleteFrom('chat_event').where('sessionId', '=', id).execute();
+    await scoped(tx, Message).delete().where('sessionId', '=', id).execute();
+    await scoped(tx, Run).delete().where('sessionId', '=', id).execute();
+    await scoped(tx, ChatEvent).delete().where('sessionId', '=', id).execute();
     const events = await append(tx, id, [sessionUpdated]);
-    await kysely(tx.em, ChatSession)
-      .updateTable('chat_session')
+    await scoped(tx, ChatSession)
+      .update()
       .set({ selectedLeafId: null, summary: null, clearedSequence: (events[0] as LoggedEvent).sequence })
       .where('id', '=', id)
       .execute();
@@ -94,7 +95,7 @@ export async function deleteChatSession(ctx: Context, id: string): Promise<void>
   const session = await transactional(ctx, async (tx) => {
     const found = await lockSession(tx, id);
     if (found.ownerId !== viewer.userId) throw new ForbiddenError('CHAT');
-    await kysely(tx.em, ChatSession).deleteFrom('chat_session').where('id', '=', id).execute();
+    await scoped(tx, ChatSession).delete().where('id', '=', id).execute();
     return found;
   });
   ctx.app.bus.publish(sessionStream, id, { type: 'deleted' });
@@ -109,7 +110,7 @@ export async function forkChatSession(ctx: Context, input: { sessionId: string; 
   await transactional(ctx, async (tx) => {
     const source = await lockSession(tx, input.sessionId, ['sessionId']);
     const ids = await branchIds(tx, input.fromMessageId);
-    const messages = await kysely(tx.em, Message).selectFrom('message').selectAll().where('id', 'in', ids.length > 0 ? ids : [input.fromMessageId]).where('sessionId', '=', source.id).execute();
+    const messages = await scoped(tx, Message).select().selectAll().where('id', 'in', ids.length > 0 ? ids : [input.fromMessageId]).where('sessionId', '=', source.id).execute();
     if (messages.length === 0) throw new NotFoundError('Message', input.fromMessageId, ['fromMessageId']);
     if (messages.some((message) => message.status === 'STREAMING')) throw new ConflictError('The answer is still streaming. Fork from it once it is complete.', ['fromMessageId']);
     const copies = new Map(ids.map((old) => [old, newId()]));
@@ -145,9 +146,9 @@ export async function selectBranch(ctx: Context, input: { sessionId: string; lea
   permit(ctx, 'CHAT');
   const logged = await transactional(ctx, async (tx) => {
     await lockSession(tx, input.sessionId, ['sessionId']);
-    const leaf = await kysely(tx.em, Message).selectFrom('message').select('id').where('id', '=', input.leafId).where('sessionId', '=', input.sessionId).executeTakeFirst();
+    const leaf = await scoped(tx, Message).select().select('id').where('id', '=', input.leafId).where('sessionId', '=', input.sessionId).executeTakeFirst();
     if (!leaf) throw new NotFoundError('Message', input.leafId, ['leafId']);
-    await kysely(tx.em, ChatSession).updateTable('chat_session').set({ selectedLeafId: leaf.id }).where('id', '=', input.sessionId).execute();
+    await scoped(tx, ChatSession).update().set({ selectedLeafId: leaf.id }).where('id', '=', input.sessionId).execute();
     return await append(tx, input.sessionId, [sessionUpdated]);
   });
   announce(ctx.app, input.sessionId, logged);
@@ -198,7 +199,7 @@ export async function followSession(ctx: Context, sessionId: string, after: stri
 
 /** Throws RUN_IN_PROGRESS while a run of the session is active. */
 export async function assertIdle(tx: Context, sessionId: string): Promise<void> {
-  const active = await kysely(tx.em, Run).selectFrom('run').select('id').where('sessionId', '=', sessionId).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).executeTakeFirst();
+  const active = await scoped(tx, Run).select().select('id').where('sessionId', '=', sessionId).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).executeTakeFirst();
   if (active) throw new ConflictError('An answer is still being written. Wait for it, or cancel its run.', null, { type: 'Run', id: active.id }, 'RUN_IN_PROGRESS');
 }
 
@@ -212,9 +213,9 @@ async function assertStillVisible(ctx: Context, sessionId: string): Promise<void
 }
 
 async function copyRows(tx: Context, from: string, to: string): Promise<void> {
-  const blocks = await kysely(tx.em, MessageBlock).selectFrom('message_block').selectAll().where('messageId', '=', from).execute();
+  const blocks = await scoped(tx, MessageBlock).select().selectAll().where('messageId', '=', from).execute();
   if (blocks.length > 0) await kysely(tx.em, MessageBlock).insertInto('message_block').values(blocks.map((block) => ({ ...block, messageId: to }))).execute();
-  const citations = await kysely(tx.em, Citation).selectFrom('citation').selectAll().where('messageId', '=', from).execute();
+  const citations = await scoped(tx, Citation).select().selectAll().where('messageId', '=', from).execute();
   if (citations.length > 0) await kysely(tx.em, Citation).insertInto('citation').values(citations.map((citation) => ({ ...citation, messageId: to }))).execute();
 }
 

@@ -1,6 +1,7 @@
 // Answers by quotation: the sentences of the passages that say most of what the question asks, each with its number.
 // Pure and without a model, so the same question over the same passages always gets the same answer.
 
+import { isAskingWord } from '../text/asking.ts';
 import { wordCount } from '../text/counts.ts';
 import { language } from '../text/language.ts';
 import { sentences, type Range } from '../text/sentences.ts';
@@ -30,7 +31,7 @@ export const answerLimits = { sentences: 3, words: 60 } as const;
 export function composeAnswer(question: string, passages: readonly Passage[]): Answer {
   const asked = [...new Set(tokenize(question).map((token) => token.term))];
   const found = words(question).length > 0 ? candidates(passages) : [];
-  const isAboutTheWhole = asked.every((term) => askingWords.has(term));
+  const isAboutTheWhole = asked.every(isAskingWord);
   const chosen = isAboutTheWhole ? opening(found) : best(asked, found);
   const quotations = fit(chosen, asked, passages);
   if (quotations.length === 0) return { text: refusal(question, passages), sentences: [] };
@@ -100,7 +101,7 @@ function best(asked: readonly string[], found: readonly Candidate[]): Candidate[
   const matches = found.map((candidate) => asked.map((term) => match(term, candidate.terms)));
   const weights = asked.map((name, term) => {
     const frequency = matches.filter((row) => (row[term] ?? 0) > 0).length;
-    if (frequency === 0 && askingWords.has(name)) return 0;
+    if (frequency === 0 && isAskingWord(name)) return 0;
     return Math.log(1 + (found.length - frequency + 0.5) / (frequency + 0.5));
   });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -147,20 +148,6 @@ function match(term: string, terms: ReadonlySet<string>): number {
   }
   return 0;
 }
-
-/** Words that ask, or name the text itself, rather than a thing in it: "What is this document about?", "Worum geht es?". */
-const askingWords: ReadonlySet<string> = new Set(
-  tokenize(`
-    about summarize summary summarise overview document documents text file paper article report passage page content contents
-    main topic subject say tell describe explain give show key point points idea ideas please briefly short
-    dokument text datei inhalt worum geht zusammenfassung fasse zusammen thema es in diesem diese dieses dieser dem der das die den ist sagt steht um bitte
-    mir wer wie wann wo warum wieso wohin woher wozu wem wen wessen welche welcher welches welchen welchem viel viele
-    texte fichier résumé résume sujet de quoi parle ce le la du est que dit quel quelle quels quelles qui quand où comment
-    pourquoi combien documento texto archivo resumen resume trata qué el del este esta tema sobre cuál cuáles es quién cuándo
-    dónde cómo cuánto cuántos cuántas por ما ماذا من متى أين كيف كم لماذا هل هو هي أي عن الوثيقة المستند النص ملخص يتحدث
-    这个 个文 文件 文档 这份 份文 这篇 篇文 文章 讲了 了什 什么 总结 概括 摘要 主要 内容 关于 档讲 件讲 章讲 么内 要内 多少 哪个
-    哪些 哪里 哪一 为什 怎么 怎样 是谁 谁是 何时 如何 是什 几个`).map((token) => token.term),
-);
 
 function opening(found: readonly Candidate[]): Candidate[] {
   return found.filter(({ rank }) => rank === found[0]?.rank).slice(0, answerLimits.sentences);

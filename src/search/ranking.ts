@@ -1,6 +1,8 @@
 // Question → ranked passages: what search and the retrieval node have in common.
 import type { Context } from '../context.ts';
-import type { PassageScope } from '../documents/passage-scope.ts';
+import { publishedVersions, type PassageScope } from '../documents/passage-scope.ts';
+import { kysely, sql } from '../platform/database.ts';
+import { asksAboutTheWhole } from '../text/asking.ts';
 import { tokenize } from '../text/tokenise.ts';
 import { rankByKeywords } from './bm25.ts';
 import { byBoth, byKeywords, byVectors, type Fused } from './fusion.ts';
@@ -40,6 +42,8 @@ export interface Ranking {
 
 /** Passages that one search ranks at most; what is beyond cannot be paged to. */
 export const searchDepth = 1_000;
+/** Passages that a document's opening has. */
+const openingLength = 3;
 /** The best passages of a search, among which re-ranking changes the order. */
 const rerankDepth = 50;
 
@@ -54,7 +58,9 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
     ? { rankings: [], degraded: [] as const }
     : await rankByVectors(ctx, { text, scope, signal, idf: keyword.idf, passageCount: keyword.passageCount, modelIds: keyword.embeddingModelIds, limit: searchDepth });
   const termCount = new Set(terms).size;
-  const fused = await fuse();
+  const found = await fuse();
+  // Nothing matches "What is this about?"; what the documents begin with answers it.
+  const fused = found.length === 0 && mode !== 'KEYWORD' && asksAboutTheWhole(text) ? await openings(ctx, scope) : found;
   const kept = fused.filter((passage) => passage.fused >= minScore).slice(0, searchDepth);
   const passages = kept.map((passage): Ranked => ({ ...passage, rerank: null }));
   return { passages: question.rerank ? await rankAgain(ctx, passages) : passages, degraded, terms: new Set(terms) };
@@ -65,6 +71,15 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
     // Instead of nothing: passages that have the words.
     return byKeywords(keyword.scores.size > 0 || !ctx.app.vectors.available ? keyword : await rankByKeywords(ctx.em, { scope, terms, limit: searchDepth }));
   }
+}
+
+/** The first passages of the newest documents, without a score. */
+async function openings(ctx: Context, scope: PassageScope): Promise<Fused[]> {
+  const rows = await sql<{ id: string }>`
+    select chunk.id from (select version.id, document.created_at, document.id as document_id from ${publishedVersions(scope)}) version
+    join lateral (select id, ordinal from document_chunk where version_id = version.id order by ordinal limit ${openingLength}) chunk on true
+    order by version.created_at desc, version.document_id, chunk.ordinal limit ${rerankDepth}`.execute(kysely(ctx.em));
+  return rows.rows.map(({ id }) => ({ chunkId: id, fused: 0, keyword: null, vector: null }));
 }
 
 /** The best passages in their new order, the others behind them. */
