@@ -2,7 +2,7 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
-import { permit, transactional, type Context } from '../context.ts';
+import { permit, renewContext, transactional, type Context } from '../context.ts';
 import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
@@ -30,7 +30,7 @@ export async function createChatSession(
   await profileVersionForRun(ctx, input.profileId);
   const existing = async (): Promise<string | null> => {
     if (key === null) return null;
-    const row = await ctx.em.fork().findOne(ChatSession, { ownerId: viewer.userId, workspaceId: viewer.workspaceId, idempotencyKey: key });
+    const row = await scoped(renewContext(ctx), ChatSession).findOne({ ownerId: viewer.userId, idempotencyKey: key });
     if (row && row.profileId !== input.profileId) throw new ConflictError('This idempotency key made another session. Use a new key.', ['idempotencyKey'], { type: 'ChatSession', id: row.id });
     return row?.id ?? null;
   };
@@ -159,7 +159,7 @@ export async function rateMessage(ctx: Context, input: { messageId: string; rati
   permit(ctx, 'CHAT');
   const comment = input.comment === null ? null : validate(z.string().max(4_000, 'The comment has more than 4,000 characters.'), input.comment, ['comment']);
   await transactional(ctx, async (tx) => {
-    const message = await tx.em.findOne(Message, { id: input.messageId, workspaceId: ctx.workspaceId as string });
+    const message = await scoped(tx, Message).findOne({ id: input.messageId });
     if (!message) throw new NotFoundError('Message', input.messageId, ['messageId']);
     await lockSession(tx, message.sessionId, ['messageId']);
     if (message.role !== 'ASSISTANT') throw new GenericError('VALIDATION_FAILED', 'Only answers can be rated.', ['messageId']);

@@ -1,12 +1,12 @@
 // The subscription to ingestions: where matching jobs stand, then each change. A reader that is slow gets each job's newest
-// state; what it has not read yet costs one id per job. Bus messages only wake: the state is read from the rows.
+// state; what it has not read yet costs one entry per job. Bus messages only wake: the state is read from the rows.
 import { scoped } from '../accounts/scoped.ts';
 import { createContext, permit, type Context } from '../context.ts';
 import { NotFoundError } from '../platform/errors.ts';
 import { latest } from '../platform/latest.ts';
 import { Profile } from '../profiles/entity.ts';
-import { IngestionJob, ProfileDocument } from './entity.ts';
-import { jobChanged } from './progress.ts';
+import { IngestionJob, ProfileDocument, type Document } from './entity.ts';
+import { jobChanged, type JobChange } from './progress.ts';
 import { findDocument, isUnfinished } from './service.ts';
 
 /** Which jobs; all of the workspace when nothing is given. */
@@ -16,19 +16,23 @@ export interface JobFilter {
   readonly profileId: string | null;
 }
 
+/** A job as it was told; with its document where that can no longer be read. */
+export type FollowedJob = IngestionJob & { readonly owner?: Document };
+
 /**
  * The state of matching unfinished jobs, then every change. A job that is named is told in any case, and ends the stream when
  * it ends. Throws NotFoundError for an id that names nothing in the workspace.
  */
-export async function followJobs(ctx: Context, filter: JobFilter): Promise<AsyncIterableIterator<IngestionJob>> {
+export async function followJobs(ctx: Context, filter: JobFilter): Promise<AsyncIterableIterator<FollowedJob>> {
   const viewer = permit(ctx, 'DOCUMENT_READ');
   await assertVisible(ctx, filter);
-  const ids = await latest<string>(async (offer) => {
-    const stop = await ctx.app.bus.subscribe(jobChanged, viewer.workspaceId, ({ jobId, documentId }) => {
-      if ((filter.jobId ?? jobId) === jobId && (filter.documentId ?? documentId) === documentId) offer(jobId, jobId);
+  const changes = await latest<Pick<JobChange, 'jobId' | 'removed'>>(async (offer) => {
+    const stop = await ctx.app.bus.subscribe(jobChanged, viewer.workspaceId, (change) => {
+      const { jobId, documentId } = change;
+      if ((filter.jobId ?? jobId) === jobId && (filter.documentId ?? documentId) === documentId) offer(jobId, change);
     });
     try {
-      for (const id of await currentJobs(createContext(ctx.app, { viewer }), filter)) offer(id, id);
+      for (const id of await currentJobs(createContext(ctx.app, { viewer }), filter)) offer(id, { jobId: id });
     } catch (error) {
       await stop();
       throw error;
@@ -37,23 +41,25 @@ export async function followJobs(ctx: Context, filter: JobFilter): Promise<Async
   });
   // Jobs that were told before they ended: their end is told even if their document was detached since.
   const open = new Set<string>();
-  const iterator: AsyncIterableIterator<IngestionJob> = {
+  const iterator: AsyncIterableIterator<FollowedJob> = {
     async next() {
       for (;;) {
-        const next = await ids.next();
+        const next = await changes.next();
         if (next.done) return { value: undefined, done: true };
-        const job = await readJob(createContext(ctx.app, { viewer }), next.value, open.has(next.value) ? null : filter.profileId);
+        const { jobId, removed } = next.value;
+        const profileId = open.has(jobId) ? null : filter.profileId;
+        const job = removed ? profileId === null && lastState(removed) : await readJob(createContext(ctx.app, { viewer }), jobId, profileId);
         if (!job) continue;
         if (isUnfinished(job)) open.add(job.id);
         else {
           open.delete(job.id);
-          if (filter.jobId !== null) await ids.return?.();
+          if (filter.jobId !== null) await changes.return?.();
         }
         return { value: job, done: false };
       }
     },
     async return() {
-      await ids.return?.();
+      await changes.return?.();
       return { value: undefined, done: true };
     },
     [Symbol.asyncIterator]: () => iterator,
@@ -82,6 +88,13 @@ async function readJob(ctx: Context, id: string, profileId: string | null): Prom
   let query = scoped(ctx, IngestionJob).select().selectAll().where('id', '=', id);
   if (profileId !== null) query = query.where('documentId', 'in', documentsOf(ctx, profileId));
   return ((await query.executeTakeFirst()) as IngestionJob | undefined) ?? null;
+}
+
+/** The rows of a deleted document as they were; another instance sends them as JSON. */
+function lastState({ job, document }: NonNullable<JobChange['removed']>): FollowedJob {
+  const date = (value: Date | string | null | undefined): Date | null => (value == null ? null : new Date(value));
+  const owner = { ...document, createdAt: new Date(document.createdAt), updatedAt: new Date(document.updatedAt) };
+  return { ...job, owner, queuedAt: new Date(job.queuedAt), startedAt: date(job.startedAt), finishedAt: date(job.finishedAt) };
 }
 
 function documentsOf(ctx: Context, profileId: string) {

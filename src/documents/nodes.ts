@@ -6,6 +6,7 @@ import { ValidationError } from '../platform/errors.ts';
 import { ProfileNode } from '../profiles/schema.ts';
 import { ModelNode } from '../system/schema.ts';
 import type { Document, DocumentMetadata, DocumentVersion, IngestionError, IngestionJob } from './entity.ts';
+import type { FollowedJob } from './follow.ts';
 import * as reading from './reading.ts';
 import type { ChunkRow } from './reading.ts';
 import { readTexts } from './text.ts';
@@ -164,11 +165,13 @@ IngestionJobNode.implement({
     document: t.loadable({
       type: DocumentNode,
       description: 'The document that is ingested.',
-      resolve: (job) => job.documentId,
-      load: async (ids: string[], ctx: Context) => {
+      resolve: (job) => job as FollowedJob,
+      loaderOptions: { cacheKeyFn: (job: FollowedJob) => job.id as never },
+      load: async (jobs: FollowedJob[], ctx: Context) => {
         // Also one that is being deleted: the end of its job is still to be told.
-        const found = new Map((await reading.documentsById(ctx, ids, { deleting: true })).map((document) => [document.id, document]));
-        return ids.map((id) => found.get(id) ?? new Error(`The document ${id} was removed.`));
+        const wanted = jobs.filter((job) => !job.owner).map((job) => job.documentId);
+        const found = new Map((await reading.documentsById(ctx, wanted, { deleting: true })).map((document) => [document.id, document]));
+        return jobs.map((job) => job.owner ?? found.get(job.documentId) ?? new Error(`The document ${job.documentId} was removed.`));
       },
     }),
     status: t.expose('status', { type: JobStatusEnum, description: 'How it is going.' }),
@@ -237,7 +240,7 @@ DocumentNode.implement({
       resolve: versionKey,
       load: async (keys: string[], ctx: Context) => {
         const found = await reading.currentVersions(ctx, keys.map((key) => key.slice(0, 36)));
-        return keys.map((key) => found.get(key.slice(0, 36))?.chunkCount ?? 0);
+        return keys.map((key) => (key.includes('::') ? 0 : (found.get(key.slice(0, 36))?.chunkCount ?? 0)));
       },
     }),
     latestJob: t.loadable({

@@ -9,7 +9,14 @@ import { Document, DocumentVersion, IngestionJob, type DocumentMetadata, type Do
 import { lockDocument } from './locks.ts';
 
 /** A job has changed; who wants to know how reads it. Key: the workspace. */
-export const jobChanged = topic<{ readonly jobId: string; readonly documentId: string; readonly cancelled?: true }>('documents.job');
+export const jobChanged = topic<JobChange>('documents.job');
+export interface JobChange {
+  readonly jobId: string;
+  readonly documentId: string;
+  readonly cancelled?: true;
+  /** Its end, where the rows are about to be removed: nobody can count on reading them. Dates may come as text. */
+  readonly removed?: { readonly job: IngestionJob; readonly document: Document };
+}
 
 /** This try no longer owns its job: it was cancelled, its document is being deleted, or another process has taken it over. */
 export class Superseded extends Error {

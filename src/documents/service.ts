@@ -2,6 +2,7 @@
 //
 // Bytes are stored first, outside any transaction; then document, version, attachments and job appear together in one.
 // Each ingestion has a version of its own. A document has at most one unfinished job: a newer one cancels it.
+import { wrap } from '@mikro-orm/core';
 import { z } from 'zod';
 import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
@@ -176,16 +177,16 @@ export async function detachDocuments(ctx: Context, input: { profileId: string; 
 /** Deletes a document: nobody finds it from now on, and its rows go in the background. */
 export async function deleteDocument(ctx: Context, input: { id: string }): Promise<void> {
   permit(ctx, 'DOCUMENT_WRITE');
-  const cancelled = await transactional(ctx, async (tx) => {
+  const { document, jobs } = await transactional(ctx, async (tx) => {
     const document = await lockExisting(tx, input.id);
     Object.assign(document, { status: 'DELETING', publishedVersionId: null, updatedAt: new Date() });
     await tx.em.flush();
     await scoped(tx, ProfileDocument).delete().where('documentId', '=', document.id).execute();
     const jobs = await cancelUnfinished(tx, document.id);
     await tx.app.jobs.enqueue(tx.em, removalQueue, { workspaceId: document.workspaceId, documentId: document.id } satisfies RemovalTask);
-    return jobs;
+    return { document, jobs };
   });
-  announce(ctx, cancelled);
+  announce(ctx, jobs, document);
   ctx.app.jobs.wake(removalQueue);
 }
 
@@ -269,10 +270,14 @@ async function cancelUnfinished(tx: Context, documentId: string): Promise<Ingest
 }
 
 /** Tells subscribers and the worker; after commit. */
-function announce(ctx: Context, jobs: readonly IngestionJob[]): void {
+function announce(ctx: Context, jobs: readonly IngestionJob[], deleted: Document | null = null): void {
   for (const job of jobs) {
-    const cancelled = job.status === 'CANCELLED' ? { cancelled: true as const } : {};
-    ctx.app.bus.publish(jobChanged, job.workspaceId, { jobId: job.id, documentId: job.documentId, ...cancelled });
+    ctx.app.bus.publish(jobChanged, job.workspaceId, {
+      jobId: job.id,
+      documentId: job.documentId,
+      ...(job.status === 'CANCELLED' && { cancelled: true }),
+      ...(deleted && { removed: { job: wrap(job).toPOJO() as IngestionJob, document: wrap(deleted).toPOJO() as Document } }),
+    });
   }
   if (jobs.some(isUnfinished)) ctx.app.jobs.wake(ingestionQueue);
 }
