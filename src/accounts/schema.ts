@@ -1,6 +1,6 @@
 // How accounts are asked: the viewer, workspaces and members, and the mutations that sign in and out.
 import { attempt, builder, connection, decodeId, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum } from '../builder.ts';
-import { requireViewer, roles, type Context, type Viewer } from '../context.ts';
+import { roles, type Context, type Viewer } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { paginate } from '../platform/page.ts';
 import { AuthSession, Member, User, Workspace } from './entity.ts';

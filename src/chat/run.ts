@@ -8,7 +8,7 @@ import { NodeFailedError } from '../graph/errors.ts';
 import { runGraph } from '../graph/run.ts';
 import type { CitationPart, RunPart, RunScope, RunSettings } from '../graph/scope.ts';
 import { initialState } from '../graph/state.ts';
-import { kysely, sql } from '../platform/database.ts';
+import { kysely } from '../platform/database.ts';
 import { expectedErrors, type ErrorCode } from '../platform/errors.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
 import { answeringModelId } from '../profiles/service.ts';
@@ -181,7 +181,7 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
     saveSoon();
   }
 
-  function takeCitation({ type: _, ...citation }: CitationPart): void {
+  function takeCitation({ type: _type, ...citation }: CitationPart): void {
     const ordinal = citations++;
     log({ type: 'CitationAdded', payload: { messageId, citation } }, async (tx) => {
       await kysely(tx.em, Citation).insertInto('citation').values({ ...citation, headingPath: [...citation.headingPath], messageId, ordinal, workspaceId }).execute();
@@ -233,7 +233,7 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
       else if (part.type === 'citation') takeCitation(part);
       else if (part.type === 'degraded') degraded.add(part.reason);
       else if (part.type === 'modelAttempt') {
-        const { type: _, errorCode, ...rest } = part;
+        const { type: _type, errorCode, ...rest } = part;
         attempts.push({ ...rest, errorCode: errorCode as ErrorCode | null, runId: run.id, ordinal: attempts.length, workspaceId });
       } else if (part.type === 'usage') {
         const model = app.models.find(part.modelId);
@@ -243,7 +243,7 @@ async function openRecord(app: App, run: Run, owner: string, onLost: (error: Err
         usage.estimated ||= part.estimated;
         usage.costUsd += (part.inputTokens * (model?.inputPricePerMillion ?? 0) + part.outputTokens * (model?.outputPricePerMillion ?? 0)) / 1e6;
       } else {
-        const { type: _, ...step } = part;
+        const { type: _type, ...step } = part;
         const ordinal = stepOrdinals.get(step.node) ?? steps++;
         // A node that starts again later is a step of its own.
         if (step.status === 'RUNNING') stepOrdinals.set(step.node, ordinal);

@@ -114,7 +114,8 @@ const defaults = { ifRunning: 'REJECT', retrieval: null, timeZone: 'UTC', modelI
 const ianaZone = z.string().refine(
   (zone) => {
     try {
-      return new Intl.DateTimeFormat('en', { timeZone: zone }) !== null;
+      new Intl.DateTimeFormat('en', { timeZone: zone });
+      return true;
     } catch {
       return false;
     }

@@ -101,7 +101,7 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
   let early: StreamMessage[] | null = [];
 
   const wake = (): void => {
-    for (const on of [...listeners]) on();
+    for (const on of listeners) on();
   };
 
   const receive = (message: StreamMessage): void => {

@@ -58,7 +58,7 @@ export function postingsOf(chunks: readonly IndexedChunk[]): PostingRow[] {
 
 /** Writes chunks. */
 export async function insertChunks(tx: Context, { workspaceId, documentId, versionId }: VersionKey, chunks: readonly IndexedChunk[]): Promise<void> {
-  const rows = chunks.map(({ terms: _, ...chunk }) => chunk);
+  const rows = chunks.map((chunk) => ({ ...chunk, terms: undefined }));
   // One value instead of a dozen for each row: reading many parameters takes longer than reading the JSON.
   await sql`insert into document_chunk (id, workspace_id, document_id, version_id, ordinal, text, token_count, term_count, page,
       heading_path, start_offset, end_offset, checksum)

@@ -124,7 +124,7 @@ async function* inParts(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 /** Whether the beginning does not tell the type: a zip's table of contents stands at its end. */
 function isContainer(head: Uint8Array): boolean {
   const start = Buffer.from(head.buffer, head.byteOffset, head.byteLength).subarray(0, 1024).toString('latin1');
-  return /^(?:PK[\u0003\u0005]|\u00d0\u00cf\u0011\u00e0)/.test(start) || start.trimStart().indexOf('%PDF-') > 0;
+  return ['PK\u0003', 'PK\u0005', '\u00d0\u00cf\u0011\u00e0'].some((magic) => start.startsWith(magic)) || start.trimStart().indexOf('%PDF-') > 0;
 }
 
 let turn: Promise<unknown> = Promise.resolve();

@@ -27,7 +27,7 @@ export function createLocalBus(onError: (error: unknown) => void): Bus {
   const listeners = new Map<string, Set<(event: never) => void>>();
   return {
     publish(topic, key, event) {
-      for (const on of [...(listeners.get(`${topic.name}:${key}`) ?? [])]) {
+      for (const on of Array.from(listeners.get(`${topic.name}:${key}`) ?? [])) {
         try {
           on(event as never);
         } catch (error) {

@@ -139,7 +139,7 @@ export function follow(client: Client, query: string, variables: object): Subscr
   const events: Data[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => {
-    for (const each of [...waiting]) each();
+    for (const each of waiting) each();
   };
   let over = false;
   const ended = Promise.withResolvers<unknown>();
