@@ -5,7 +5,7 @@ import { textPieces } from '../../src/documents/text.ts';
 
 describe('rows in batches', () => {
   it('are all written once, in order, in slices that shrink when they are slow', async () => {
-    const rows = Array.from({ length: 600 }, (_, index) => index);
+    const rows = Array.from({ length: 1000 }, (_, index) => index);
     const written: number[] = [];
     const sizes: number[] = [];
     await inBatches(rows, async (batch, done) => {
