@@ -34,8 +34,11 @@ const nodeTypes = [retrievalNode, promptNode, outputNode] as unknown as readonly
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */
   readonly migrated: readonly string[];
-  /** Stops background work and closes what is open. A second call does nothing. */
-  close(): Promise<void>;
+  /**
+   * Stops background work, giving runs and jobs `drainMs` (10 s) to finish before they are handed over, and closes what is
+   * open. A second call waits for the first.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 export interface AppOptions {
@@ -51,11 +54,11 @@ profileHooks.attachDocuments = attachWithin;
 
 /** Opens everything, in order, and closes what was opened when a later part fails. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const closers: (() => Promise<void>)[] = [];
+  const closers: ((drainMs: number) => Promise<void>)[] = [];
   let closing: Promise<void> | null = null;
-  const close = (): Promise<void> =>
+  const close = (drainMs = 10_000): Promise<void> =>
     (closing ??= (async () => {
-      for (const closer of closers.reverse()) await closer();
+      for (const closer of closers.reverse()) await closer(drainMs);
     })());
   try {
     const log = options.log ?? (await createLog(config));
@@ -80,7 +83,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     closers.push(() => models.close());
     const jobs = createJobs(database, config.databaseUrl, log);
     closers.push(closeReaders);
-    closers.push(() => jobs.stop(10_000));
+    closers.push((drainMs) => jobs.stop(drainMs));
     const app: RunningApp = {
       config,
       log,
@@ -97,16 +100,16 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       draining: false,
       activity: { subscriptions: 0, runs: 0 },
       migrated,
-      close: () => {
+      close: (drainMs) => {
         app.draining = true;
-        return close();
+        return close(drainMs);
       },
     };
     defineIngestion(app);
     defineRemoval(app);
     await jobs.start({ work: config.role !== 'api' });
     const engine = createRunEngine(app);
-    closers.push(() => engine.stop(10_000));
+    closers.push((drainMs) => engine.stop(drainMs));
     if (config.role !== 'api') await engine.start();
     return app;
   } catch (error) {

@@ -1,6 +1,7 @@
 // The database: PGlite (PostgreSQL inside this process) on a data directory, or a PostgreSQL server. The same entities,
 // migrations and SQL serve both. Writes of objects go through MikroORM entities; hot lists, pages and loaders through
 // Kysely on the same connection and in the same transaction.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite, types as pgTypes } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
@@ -120,9 +121,10 @@ export function kysely<const E extends readonly AnyEntityClass[]>(em: EntityMana
 const columnNames = new CamelCasePlugin({ maintainNestedObjectKeys: true });
 
 async function openPglite(options: DatabaseOptions): Promise<PGlite> {
+  const isNew = options.folder === null || !existsSync(join(options.folder, 'PG_VERSION'));
   return await PGlite.create({
-    ...(options.folder === null ? {} : { dataDir: join(options.folder) }),
-    ...(options.template ? { loadDataDir: options.template } : {}),
+    ...(options.folder !== null && { dataDir: options.folder }),
+    ...(options.template && isNew && { loadDataDir: options.template }),
     extensions: { vector },
     // bigint as a number, as sizes and sequences are far below 2^53; the ORM reads dates itself.
     parsers: { [pgTypes.INT8]: (value: string) => Number(value) },

@@ -51,15 +51,16 @@ export interface TestApp {
   /** A new user in another's workspace. */
   signUpInto(owner: TestUser, role: string): Promise<TestUser>;
   userOf(accessToken: string, rest: Omit<TestUser, 'accessToken' | 'request' | 'ask' | 'subscribe'>): TestUser;
-  close(): Promise<void>;
+  /** Closes clients, server and app; `drainMs` as in the app's close. */
+  close(drainMs?: number): Promise<void>;
 }
 
 export const password = 'Str0ng-pass-word!';
 
-/** Starts an app; close it in afterAll. `env` overrides variables. */
-export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions = {}): Promise<TestApp> {
+/** Starts an app, in memory or (`onDisk`) in DATA_DIR; close it in afterAll. `env` overrides variables. */
+export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions & { onDisk?: boolean } = {}): Promise<TestApp> {
   const config = loadConfig({ NODE_ENV: 'test', PORT: '0', LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal', ...env });
-  const app = await createApp(config, { inMemory: true, template: await openAsBlob(inject('databaseTemplate')) });
+  const app = await createApp(config, { inMemory: !options.onDisk, template: await openAsBlob(inject('databaseTemplate')) });
   const server = await startServer(app, options);
   const clients: Client[] = [];
 
@@ -126,10 +127,10 @@ export async function createTestApp(env: Record<string, string> = {}, options: S
       const { tokens } = answer.data.login;
       return userOf(tokens.accessToken, { ...user, refreshToken: tokens.refreshToken, workspaceId: owner.workspaceId });
     },
-    async close() {
+    async close(drainMs) {
       for (const client of clients) await client.dispose();
       await server.close();
-      await app.close();
+      await app.close(drainMs);
     },
   };
 }
