@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createPgVectorStore } from '../src/documents/vector-store.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 
 let parley: TestApp;
@@ -145,6 +146,27 @@ describe('pages of a search', () => {
       expect(answer.errors?.[0]?.extensions?.code).toBe('VALIDATION_FAILED');
     }
     expect((await search(grace, { query: 'ship' })).edges).toHaveLength(7);
+  });
+});
+
+describe('without vectors in the database', () => {
+  let bare: TestApp;
+  beforeAll(async () => {
+    bare = await createTestApp();
+    // As on a server that does not offer the extension.
+    Object.assign(bare.app, { vectors: createPgVectorStore({ ...bare.app.database, vectors: false }, bare.app.log) });
+  });
+  afterAll(() => bare.close());
+
+  it('a search goes by words and says so', async () => {
+    const user = await bare.signUp();
+    await addDocument(user, 'Warranty', texts['Warranty']?.text ?? '');
+    for (const mode of ['SEMANTIC', 'HYBRID']) {
+      const found = await search(user, { query: 'warranty', mode });
+      expect(found.degraded, mode).toEqual(['VECTOR_UNAVAILABLE']);
+      expect(found.edges[0].scores, mode).toMatchObject({ vector: null, keyword: expect.any(Number) });
+    }
+    expect((await search(user, { query: 'warranty', mode: 'KEYWORD' })).degraded).toEqual([]);
   });
 });
 

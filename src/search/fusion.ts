@@ -3,9 +3,9 @@
 // HASHED vectors (the offline embedder) know spellings, not meanings, and are noisy: they add a little to BM25, which
 // helps languages with compounds and inflections. Measured as nDCG@10 on Cranfield and XQuAD en, zh, de, ar: BM25 alone
 // .384 .968 .966 .933 .920; with a share of .15 .381 .969 .967 .936 .923; reciprocal rank fusion .359 .966 .953 .933 .919.
-// LEARNED vectors (a real model) get more than half: a convex combination of both scores, each brought to 0..1 by its
-// least possible and its highest value, which is robust over models where rank fusion is not (Bruch, Gai & Ingber, An
-// Analysis of Fusion Functions for Hybrid Retrieval, 2023). Evaluate before changing a share.
+// LEARNED vectors (a real model) get more than half: a convex combination of both scores, each divided by the best of its
+// list, which keeps distances that rank fusion throws away and is robust over models (Bruch, Gai & Ingber, An Analysis of
+// Fusion Functions for Hybrid Retrieval, 2023). Evaluate before changing a share.
 import type { KeywordRanking } from './bm25.ts';
 
 /** What kind of embedder made the vectors. */
@@ -53,13 +53,13 @@ export function byBoth(keyword: KeywordRanking, vectors: readonly VectorRanking[
   let share = 0;
   for (const { embedder, scores } of vectors) {
     if (scores.size === 0) continue;
+    const highest = best(scores);
     share = Math.max(share, vectorShare[embedder]);
-    if (embedder === 'LEARNED' || bestKeyword === 0) level = Math.max(level, likeness(embedder, best(scores), termCount));
-    const least = embedder === 'LEARNED' ? -1 : 0;
-    const from = embedder === 'LEARNED' ? -1 : noiseLevel(scores);
+    if (embedder === 'LEARNED' || bestKeyword === 0) level = Math.max(level, likeness(embedder, highest, termCount));
+    const from = embedder === 'LEARNED' ? 0 : noiseLevel(scores);
     for (const [chunkId, score] of scores) {
       if (score <= from && !keyword.scores.has(chunkId)) continue;
-      const relative = Math.max(0, score - least) / Math.max(Number.EPSILON, best(scores) - least);
+      const relative = Math.max(0, score) / Math.max(Number.EPSILON, highest);
       if (relative >= (vector.get(chunkId)?.relative ?? 0)) vector.set(chunkId, { score, relative });
     }
   }
