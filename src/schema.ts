@@ -6,7 +6,6 @@ import './profiles/schema.ts';
 import './documents/schema.ts';
 import './search/schema.ts';
 import './chat/schema.ts';
-import './chat/stream-schema.ts';
 import './documents/schema.ts';
 import { builder } from './builder.ts';
 

@@ -4,7 +4,8 @@ import type { App } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { Run } from './entity.ts';
-import { executeRun, RunCancelledError, RunLostError, RunTimedOutError } from './run.ts';
+import { executeRun } from './run.ts';
+import { RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 
 const leaseSeconds = 15;
 const renewIntervalMs = 5_000;

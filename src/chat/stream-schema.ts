@@ -3,10 +3,11 @@ import { builder, decodeId, encodeId } from '../builder.ts';
 import { countTokens } from '../text/counts.ts';
 import { truncationCauses, type RunError, type RunStatus, type RunStep, type TruncationCause } from './entity.ts';
 import type { StreamItem } from './follow.ts';
-import {
-  ChatSessionNode, CitationObject, MessageNode, RunErrorObject, RunNode, RunStatusEnum, RunStepObject, TypingState, Usage, type CitationShape, type UsageShape,
-} from './schema.ts';
+import { CitationObject, type CitationShape } from './message-schema.ts';
+import { ChatSessionNode, MessageNode, RunNode, Usage, type UsageShape } from './nodes.ts';
+import { RunErrorObject, RunStatusEnum, RunStepObject } from './run-schema.ts';
 import { followSession } from './service.ts';
+import { TypingState } from './session-schema.ts';
 import { changeKinds, sessionChanges, type SessionChange } from './sessions.ts';
 
 type EventItem = Extract<StreamItem, { kind: 'event' }> & { readonly sessionId: string };

@@ -1,0 +1,68 @@
+// The nodes of chats: sessions, messages and runs, as far as the viewer may see them; and what all three share.
+import { scoped } from '../accounts/scoped.ts';
+import { builder, connection, decodeId, onlyUuids } from '../builder.ts';
+import type { Context } from '../context.ts';
+import { ChatSession, Message, Run } from './entity.ts';
+import { visibleSessions } from './sessions.ts';
+
+/** Tokens and money. */
+export interface UsageShape {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly embeddingTokens: number;
+  readonly cachedTokens: number;
+  readonly costUsd: number;
+  readonly estimated: boolean;
+}
+export const Usage = builder.objectRef<UsageShape>('Usage').implement({
+  description: 'What was used, in tokens and money.',
+  fields: (t) => ({
+    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens sent to models.' }),
+    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens written by models.' }),
+    embeddingTokens: t.exposeInt('embeddingTokens', { description: 'Tokens sent to embedding models.' }),
+    cachedTokens: t.exposeInt('cachedTokens', { description: 'Of the input tokens, those that the provider had cached.' }),
+    costUsd: t.exposeFloat('costUsd', { description: "US dollars, by the catalog's prices." }),
+    estimated: t.exposeBoolean('estimated', { description: 'Whether some of it was counted here, since the provider did not report it.' }),
+  }),
+});
+
+/** What a run used. */
+export const usageOf = (run: Pick<Run, 'inputTokens' | 'outputTokens' | 'embeddingTokens' | 'cachedTokens' | 'costUsd' | 'usageEstimated'>): UsageShape => ({ ...run, costUsd: Number(run.costUsd), estimated: run.usageEstimated });
+
+/** A session that the viewer may see. */
+export const ChatSessionNode = builder.loadableNodeRef('ChatSession', {
+  id: { resolve: (session) => session.id },
+  sort: (session: ChatSession) => session.id,
+  load: async (ids: string[], ctx: Context) => (ctx.viewer ? ((await visibleSessions(ctx).selectAll().where('id', 'in', onlyUuids(ids)).execute()) as ChatSession[]) : []),
+});
+/** A message of a session that the viewer may see. */
+export const MessageNode = builder.loadableNodeRef('Message', {
+  id: { resolve: (message) => message.id },
+  sort: (message: Message) => message.id,
+  load: async (ids: string[], ctx: Context) =>
+    ctx.viewer
+      ? ((await scoped(ctx, Message).select().selectAll().where('id', 'in', onlyUuids(ids)).where('sessionId', 'in', visibleSessions(ctx).select('chat_session.id')).execute()) as Message[])
+      : [],
+});
+/** A run of a session that the viewer may see. */
+export const RunNode = builder.loadableNodeRef('Run', {
+  id: { resolve: (run) => run.id },
+  sort: (run: Run) => run.id,
+  load: async (ids: string[], ctx: Context) =>
+    ctx.viewer
+      ? ((await scoped(ctx, Run).select().selectAll().where('id', 'in', onlyUuids(ids)).where('sessionId', 'in', visibleSessions(ctx).select('chat_session.id')).execute()) as Run[])
+      : [],
+});
+
+export const MessageConnection = connection<Message>('Message', MessageNode as never, 'messages');
+export const RunConnection = connection<Run>('Run', RunNode as never, 'runs');
+export const ChatSessionConnection = connection<ChatSession>('ChatSession', ChatSessionNode as never, 'chat sessions');
+
+/** The row's id, or null for an id that names nothing. */
+export function rowId(typename: string, id: string): string | null {
+  try {
+    return decodeId(typename, id);
+  } catch {
+    return null;
+  }
+}

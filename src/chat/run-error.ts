@@ -1,0 +1,32 @@
+// How a run can end other than by its answer.
+import type { App } from '../context.ts';
+import { NodeFailedError } from '../graph/errors.ts';
+import { expectedErrors, type ErrorCode } from '../platform/errors.ts';
+import type { Run, RunError } from './entity.ts';
+
+/** Another instance, or a newer attempt, has the run: stop, and write nothing more. */
+export class RunLostError extends Error {}
+/** The run was cancelled by somebody who may. */
+export class RunCancelledError extends Error {}
+/** The run took longer than a run may. */
+export class RunTimedOutError extends Error {}
+
+/** Why a run failed, fit to be shown; what was not expected is logged and masked. */
+export function explain(app: App, run: Run, thrown: unknown): RunError {
+  const node = thrown instanceof NodeFailedError ? thrown.nodeId : null;
+  const cause = thrown instanceof NodeFailedError ? thrown.cause : thrown;
+  const [expected] = expectedErrors(cause) ?? [];
+  if (expected) {
+    app.log.warn({ err: cause, runId: run.id }, 'a run failed');
+    const retryable = ['PROVIDER_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'CIRCUIT_OPEN'].includes(expected.code);
+    return runError(expected.code, expected.message, retryable, node, run.id);
+  }
+  app.log.error({ err: cause, runId: run.id }, 'a run failed unexpectedly');
+  return runError('INTERNAL', `Something went wrong on our side. Quote the run ${run.id} when you report it.`, true, node, run.id);
+}
+
+/** A run's error as it is stored. */
+export function runError(code: ErrorCode, message: string, retryable: boolean, node: string | null, requestId: string): RunError {
+  return { code, message, retryable, node, requestId };
+}
+
