@@ -4,7 +4,7 @@ import SchemaBuilder, { brandWithType, type ObjectRef } from '@pothos/core';
 import ComplexityPlugin from '@pothos/plugin-complexity';
 import DataloaderPlugin from '@pothos/plugin-dataloader';
 import RelayPlugin from '@pothos/plugin-relay';
-import { GraphQLError, Kind } from 'graphql';
+import { GraphQLError, Kind, getNamedType, getNullableType, isLeafType, isListType, type GraphQLOutputType } from 'graphql';
 import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 import {
@@ -49,8 +49,26 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
   },
-  complexity: { defaultComplexity: 1, defaultListMultiplier: 10, disabled: false },
+  // What an operation costs is compared with the limits before it runs (src/server/bounds.ts), not by each root field.
+  complexity: { fieldComplexity: (args, _ctx, field) => costOf(field.type, args) },
 });
+
+/** A value that needs no work of its own. */
+const valueCost = 0.1;
+
+/**
+ * An object costs 1, a value a tenth. What stands in a connection or list counts as often as it may come: `first` or
+ * `last` times, once for each of `ids`, else as often as is usual.
+ */
+function costOf(type: GraphQLOutputType, args: Record<string, unknown>): { field: number; multiplier: number } {
+  const named = getNamedType(type);
+  if (isLeafType(named) || named.name === 'PageInfo') return { field: valueCost, multiplier: 0 };
+  const asked = args['first'] ?? args['last'] ?? (Array.isArray(args['ids']) ? args['ids'].length : undefined);
+  // A page that is too long is refused by its field, which says so better.
+  if (typeof asked === 'number') return { field: 1, multiplier: Math.min(Math.max(asked, 1), 100) };
+  if (named.name.endsWith('Connection')) return { field: 1, multiplier: 20 };
+  return { field: 1, multiplier: isListType(getNullableType(type)) ? 5 : 1 };
+}
 
 builder.queryType({ description: 'Everything that can be read.' });
 builder.mutationType({ description: 'Everything that can be changed: one `input`, one payload; expected failures are in `userErrors`.' });
@@ -239,8 +257,9 @@ export function connection<Shape extends object>(
   return builder.objectRef<Page<Shape>>(`${name}Connection`).implement({
     description: `A page of ${plural}.`,
     fields: (t) => ({
-      edges: t.field({ type: [edge], description: 'The items with their positions.', resolve: (page) => [...page.edges] }),
-      nodes: t.field({ type: [node] as never, description: 'The items alone.', resolve: (page: Page<Shape>) => page.edges.map((row) => row.node) as never }),
+      // The connection itself counts its items.
+      edges: t.field({ type: [edge], complexity: { field: valueCost, multiplier: 1 }, description: 'The items with their positions.', resolve: (page) => [...page.edges] }),
+      nodes: t.field({ type: [node] as never, complexity: { field: 1, multiplier: 1 }, description: 'The items alone.', resolve: (page: Page<Shape>) => page.edges.map((row) => row.node) as never }),
       pageInfo: t.field({ type: builder.pageInfoRef(), description: 'Whether there is more.', resolve: (page) => page.pageInfo }),
       totalCount: t.int({ description: 'Items in the whole list; counted only when asked for.', resolve: (page) => page.totalCount() }),
     }),

@@ -1,7 +1,6 @@
 // The door: GraphQL over HTTP (queries, mutations, uploads, server-sent events) and WebSocket, GraphiQL, health and readiness.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GraphQLError } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { authenticate } from './accounts/service.ts';
 import { createContext, type App, type Context } from './context.ts';
@@ -9,8 +8,8 @@ import { expectedErrors } from './platform/errors.ts';
 import { createGraphiql } from './platform/graphiql.ts';
 import { useMultipart } from './platform/multipart.ts';
 import { schema } from './schema.ts';
-import { toGraphQLError, useExecution } from './server/execution.ts';
-import { bearer, serveSockets } from './server/sockets.ts';
+import { maskOutside, toGraphQLError, useExecution } from './server/execution.ts';
+import { bearer, pathOf, serveSockets } from './server/sockets.ts';
 import { componentStatuses, overallState } from './system/status.ts';
 
 const endpoint = '/graphql';
@@ -43,10 +42,8 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     maskedErrors: { maskError: (error) => maskOutside(app, error) },
     logging: false,
     cors: (request) => {
-      const origin = request.headers.get('origin')?.toLowerCase();
-      const allowed = config.allowedOrigins.includes('*') ? '*' : origin && config.allowedOrigins.includes(origin) ? origin : false;
-      if (!allowed) return false;
-      return { origin: allowed, credentials: allowed !== '*', methods: ['GET', 'POST', 'OPTIONS'], maxAge: 600 };
+      const origin = allowedOrigin(app, request.headers.get('origin'));
+      return origin === null ? false : { origin, credentials: origin !== '*', methods: ['GET', 'POST', 'OPTIONS'], maxAge: 600 };
     },
     context: async (initial) => {
       const given = initial as { request?: Request; connectionParams?: { authorization?: unknown } };
@@ -68,13 +65,18 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     });
   });
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const pathname = pathOf(request);
     if (pathname === '/health') return answer(response, 200, { status: 'ok' });
     if (pathname === '/ready') return await ready(app, response);
-    if (await graphiql?.handle(request, response)) return;
+    if (pathname !== null && (await graphiql?.handle(request, response))) return;
     if (pathname !== endpoint) return answer(response, 404, { status: 'not found', graphql: endpoint });
+    // The answer depends on the origin, whether or not there is one: caches must not mix them up.
+    response.setHeader('vary', 'Origin');
     const refusal = bodyRefusal(app, request);
-    if (refusal) return answer(response, refusal.status, { errors: [{ message: refusal.message, extensions: { code: refusal.code } }] });
+    if (refusal) {
+      for (const [name, value] of Object.entries(corsHeaders(app, request.headers.origin))) response.setHeader(name, value);
+      return answer(response, refusal.status, { errors: [{ message: refusal.message, extensions: { code: refusal.code } }] });
+    }
     await yoga(request, response);
   }
   const closeSockets = serveSockets(app, yoga as never, http, endpoint);
@@ -105,30 +107,43 @@ async function viewerOrRefusal(app: App, token: string) {
   }
 }
 
-/** What fails before or around execution; errors of execution were masked there. */
-function maskOutside(app: App, error: unknown): Error {
-  if (error instanceof GraphQLError && (!error.originalError || error.originalError instanceof GraphQLError)) return error;
-  const original = error instanceof GraphQLError ? error.originalError : error;
-  const [expected] = expectedErrors(original) ?? [];
-  if (expected) return toGraphQLError(expected);
-  app.log.error({ err: original }, 'a request failed unexpectedly');
-  return new GraphQLError('Something went wrong on our side. It was logged.', { extensions: { code: 'INTERNAL', http: { status: 500 } } });
-}
-
 async function ready(app: App, response: ServerResponse): Promise<void> {
   const components = await componentStatuses(app);
   const state = app.draining ? 'DOWN' : overallState(components);
   answer(response, state === 'DOWN' ? 503 : 200, { status: state.toLowerCase(), draining: app.draining, components });
 }
 
-/** Why a request's body is not even read; uploads have limits of their own. */
+/**
+ * Why a request's body is not even read. Uploads have limits of their own. Only JSON is taken besides: the other forms that
+ * Yoga understands can be sent by a form on any web page.
+ */
 function bodyRefusal(app: App, request: IncomingMessage): { status: number; code: string; message: string } | null {
-  if (request.method !== 'POST' || request.headers['content-type']?.toLowerCase().startsWith('multipart/')) return null;
+  if (request.method !== 'POST') return null;
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (type === 'multipart/form-data') return null;
+  if (type !== 'application/json') {
+    const message = `Send application/json, or multipart/form-data for uploads, instead of ${type === '' ? 'a body without content-type' : `"${type}"`}.`;
+    return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message };
+  }
   const { maxBodyBytes } = app.config.limits;
   const length = request.headers['content-length'];
   if (length === undefined) return { status: 411, code: 'VALIDATION_FAILED', message: 'Send a Content-Length.' };
   if (Number(length) <= maxBodyBytes) return null;
   return { status: 413, code: 'PAYLOAD_TOO_LARGE', message: `The body has ${length} bytes; at most ${maxBodyBytes} are read.` };
+}
+
+/** So that a page of an allowed origin can read why its request was refused. */
+function corsHeaders(app: App, origin: string | undefined): Record<string, string> {
+  const allowed = allowedOrigin(app, origin ?? null);
+  if (allowed === null) return {};
+  return { 'access-control-allow-origin': allowed, ...(allowed !== '*' && { 'access-control-allow-credentials': 'true' }) };
+}
+
+/** The origin as it may be answered to, "*" where all are allowed; null where it is not. */
+function allowedOrigin(app: App, origin: string | null): string | null {
+  const { allowedOrigins } = app.config;
+  if (allowedOrigins.includes('*')) return '*';
+  return origin !== null && allowedOrigins.includes(origin.toLowerCase()) ? origin : null;
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

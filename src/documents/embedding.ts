@@ -6,7 +6,7 @@ import { classifyProviderError } from '../models/failures.ts';
 import { inBatches } from './batches.ts';
 import { DocumentVersion, type IngestionError } from './entity.ts';
 import { advance, type Try } from './progress.ts';
-import { chunkIdsByChecksum, type IndexedChunk } from './store.ts';
+import { chunkIdsByChecksum, type StoredChunk } from './store.ts';
 
 /** What came of it: chunks that kept their vector, and why others have none. */
 export interface Embedded {
@@ -15,7 +15,7 @@ export interface Embedded {
 }
 
 /** Stores a vector for each chunk of the try's version, where the database has vectors. */
-export async function embedChunks(attempt: Try, chunks: readonly IndexedChunk[]): Promise<Embedded> {
+export async function embedChunks(attempt: Try, chunks: readonly StoredChunk[]): Promise<Embedded> {
   const totalUnits = chunks.length;
   await advance(attempt, { stage: 'EMBEDDING', completedUnits: 0, totalUnits });
   if (!attempt.ctx.app.vectors.available) return { reused: 0, error: null };
@@ -68,7 +68,7 @@ async function embed(attempt: Try, texts: string[]): Promise<number[][]> {
 }
 
 /** Gives chunks the vectors of equal chunks in the published version; returns those that it has none for. */
-async function reuseVectors(attempt: Try, chunks: readonly IndexedChunk[]): Promise<IndexedChunk[]> {
+async function reuseVectors(attempt: Try, chunks: readonly StoredChunk[]): Promise<StoredChunk[]> {
   const { ctx, document, version, job } = attempt;
   const { publishedVersionId } = document;
   if (publishedVersionId == null) return [...chunks];

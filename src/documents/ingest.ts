@@ -12,7 +12,7 @@ import { DocumentVersion, IngestionJob, ProfileDocument, type DocumentMetadata, 
 import { extract, ExtractionError, type ExtractedDocument } from './extract.ts';
 import type { MediaType } from './media.ts';
 import { advance, beginTry, finish, jobChanged, maxTries, putBack, Superseded, type Try } from './progress.ts';
-import { deleteChunks, indexChunks, insertChunks, insertPostings, postingsOf, type IndexedChunk, type VersionKey } from './store.ts';
+import { deleteChunks, insertChunks, insertPostings, measureChunks, postingsOf, type StoredChunk, type VersionKey } from './store.ts';
 import { deleteText, insertText, textPieces } from './text.ts';
 import { deleteFile, readFile } from './uploads.ts';
 
@@ -75,7 +75,7 @@ async function run(attempt: Try): Promise<void> {
     signal: ctx.signal,
   });
   const { text } = extracted;
-  const chunks = await indexChunks(extracted.chunks ?? []);
+  const chunks = await measureChunks(extracted.chunks ?? []);
   if (chunks.length === 0) throw new ExtractionError('DOCUMENT_HAS_NO_TEXT', 'The document holds no text that could be found. Upload one that has some.');
   await storeChunks(attempt, key, text, chunks);
   const embedded = await embedChunks(attempt, chunks);
@@ -89,13 +89,13 @@ async function run(attempt: Try): Promise<void> {
   await finish(attempt, { metadata, counts, error: embedded.error });
 }
 
-async function storeChunks(attempt: Try, key: VersionKey, text: string, chunks: readonly IndexedChunk[]): Promise<void> {
+async function storeChunks(attempt: Try, key: VersionKey, text: string, chunks: readonly StoredChunk[]): Promise<void> {
   const at = (completedUnits: number) => ({ stage: 'CHUNKING', completedUnits, totalUnits: chunks.length }) as const;
   await inBatches(textPieces(text), (pieces) => advance(attempt, at(0), (tx) => insertText(tx, key, pieces)), 2);
   await inBatches(chunks, (batch, done) => advance(attempt, at(done + batch.length), (tx) => insertChunks(tx, key, batch)));
 }
 
-async function storePostings(attempt: Try, key: VersionKey, chunks: readonly IndexedChunk[]): Promise<void> {
+async function storePostings(attempt: Try, key: VersionKey, chunks: readonly StoredChunk[]): Promise<void> {
   const totalUnits = chunks.length;
   const together = 8;
   await advance(attempt, { stage: 'INDEXING', completedUnits: 0, totalUnits });

@@ -16,13 +16,11 @@ export interface VersionKey {
   readonly versionId: string;
 }
 
-/** A chunk with what the index needs of it. */
-export interface IndexedChunk extends Chunk {
+/** A chunk as it is stored. */
+export interface StoredChunk extends Chunk {
   readonly id: string;
   /** SHA-256 of heading path and text, hex. */
   readonly checksum: string;
-  /** How often each index term stands in it. */
-  readonly terms: ReadonlyMap<string, number>;
   /** Its length in index terms. */
   readonly termCount: number;
 }
@@ -34,37 +32,34 @@ export interface PostingRow {
   readonly frequency: number;
 }
 
-/** Counts the chunks' index terms, leaving time for other work. */
-export async function indexChunks(chunks: readonly Chunk[]): Promise<IndexedChunk[]> {
-  const indexed: IndexedChunk[] = [];
+/** Names and measures the chunks, leaving time for other work. */
+export async function measureChunks(chunks: readonly Chunk[]): Promise<StoredChunk[]> {
+  const measured: StoredChunk[] = [];
   for (const chunk of chunks) {
-    const terms = new Map<string, number>();
-    let termCount = 0;
-    for (const { term } of tokenize(chunk.text)) {
-      terms.set(term, (terms.get(term) ?? 0) + 1);
-      termCount += 1;
-    }
     const checksum = createHash('sha256').update(JSON.stringify([chunk.headingPath, chunk.text])).digest('hex');
-    indexed.push({ ...chunk, id: randomUUID(), checksum, terms, termCount });
+    measured.push({ ...chunk, id: randomUUID(), checksum, termCount: tokenize(chunk.text).length });
     await nextTurn();
   }
-  return indexed;
+  return measured;
 }
 
-/** The index rows of chunks. */
-export function postingsOf(chunks: readonly IndexedChunk[]): PostingRow[] {
-  return chunks.flatMap(({ id, terms }) => [...terms].map(([term, frequency]) => ({ chunkId: id, term, frequency })));
+/** The index rows of chunks. Made when they are written: those of a long document would fill the memory. */
+export function postingsOf(chunks: readonly Pick<StoredChunk, 'id' | 'text'>[]): PostingRow[] {
+  return chunks.flatMap(({ id, text }) => {
+    const frequencies = new Map<string, number>();
+    for (const { term } of tokenize(text)) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
+    return [...frequencies].map(([term, frequency]) => ({ chunkId: id, term, frequency }));
+  });
 }
 
 /** Writes chunks. */
-export async function insertChunks(tx: Context, { workspaceId, documentId, versionId }: VersionKey, chunks: readonly IndexedChunk[]): Promise<void> {
-  const rows = chunks.map((chunk) => ({ ...chunk, terms: undefined }));
+export async function insertChunks(tx: Context, { workspaceId, documentId, versionId }: VersionKey, chunks: readonly StoredChunk[]): Promise<void> {
   // One value instead of a dozen for each row: reading many parameters takes longer than reading the JSON.
   await sql`insert into document_chunk (id, workspace_id, document_id, version_id, ordinal, text, token_count, term_count, page,
       heading_path, start_offset, end_offset, checksum)
     select id, ${workspaceId}::uuid, ${documentId}::uuid, ${versionId}::uuid, ordinal, text, "tokenCount", "termCount", page,
       "headingPath", start, "end", checksum
-    from json_to_recordset(${JSON.stringify(rows)}::json) as chunk(id uuid, ordinal int, text text, "tokenCount" int, "termCount" int,
+    from json_to_recordset(${JSON.stringify(chunks)}::json) as chunk(id uuid, ordinal int, text text, "tokenCount" int, "termCount" int,
       page int, "headingPath" text[], start int, "end" int, checksum text)`.execute(kysely(tx.em));
 }
 

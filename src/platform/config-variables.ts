@@ -188,7 +188,7 @@ export const environmentSchema = z.object({
   MAX_QUERY_DEPTH: whole(3, 100, 12, { group: 'Bounds', description: 'Deepest nesting of fields in one operation.' }),
   MAX_QUERY_COST: whole(10, 10_000_000, 10_000, {
     group: 'Bounds',
-    description: 'Highest cost of one operation; a field costs 1, a list its length times its fields.',
+    description: 'Highest cost of one operation: an object costs 1, a value a tenth, a list its length times what is in it.',
   }),
   MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1, 10_000, 50, {
     group: 'Bounds',

@@ -1,21 +1,22 @@
 // How operations are executed: errors are masked and logged in one place, and a subscription takes a fresh context for
 // each event and ends when its viewer's access does.
-import { GraphQLError, createSourceEventStream, execute, parse, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import { randomUUID } from 'node:crypto';
+import { GraphQLError, createSourceEventStream, execute, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { accessChanged, viewerOf } from '../accounts/service.ts';
 import { renewContext, type App, type Context, type Viewer } from '../context.ts';
 import { GenericError, expectedErrors, unauthenticated, type UserError } from '../platform/errors.ts';
-
-/** More tokens than any sensible operation has; a bound for the parser and all that walks its result. */
-const maxTokens = 10_000;
+import { parseWithinBounds, refusalOf } from './bounds.ts';
 
 /** The Yoga plugin that executes operations as described above. */
 export function useExecution(app: App): Plugin<Context> {
   return {
     onParse({ setParseFn }) {
-      setParseFn(((source: string, options?: object) => parse(source, { ...options, maxTokens })) as never);
+      setParseFn(parseWithinBounds as never);
     },
-    onExecute() {
+    onExecute({ args, setResultAndStopExecution }) {
+      const refusal = refusalOf(args as never);
+      if (refusal) setResultAndStopExecution({ errors: [refusal] });
       return {
         onExecuteDone({ args, result, setResult }) {
           if (!(Symbol.asyncIterator in (result as object))) setResult(masked(result as ExecutionResult, args.contextValue));
@@ -36,7 +37,20 @@ export function toGraphQLError(error: UserError, at?: GraphQLError): GraphQLErro
   });
 }
 
+/** What a client is told of a failure before or around execution; errors of execution are masked there. */
+export function maskOutside(app: App, error: unknown): GraphQLError {
+  if (error instanceof GraphQLError && (!error.originalError || error.originalError instanceof GraphQLError)) return error;
+  const original = error instanceof GraphQLError ? error.originalError : error;
+  const [expected] = expectedErrors(original) ?? [];
+  if (expected) return toGraphQLError(expected);
+  const requestId = randomUUID();
+  app.log.error({ err: original, requestId }, 'a request failed unexpectedly');
+  return internal(requestId);
+}
+
 async function subscribe(app: App, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+  const refusal = refusalOf(args);
+  if (refusal) return { errors: [refusal] };
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return masked(source, args.contextValue);
   return await whileAllowed(app, args.contextValue, source[Symbol.asyncIterator](), async (event) => {
@@ -117,9 +131,12 @@ function maskedError(error: GraphQLError, ctx: Context): GraphQLError {
   const [expected] = expectedErrors(original) ?? [];
   if (expected) return toGraphQLError(expected, error);
   ctx.log.error({ err: original, path: error.path }, 'an operation failed unexpectedly');
-  return new GraphQLError(`Something went wrong on our side. Quote the request ${ctx.requestId} when you report it.`, {
-    nodes: error.nodes ?? null,
-    path: error.path ?? null,
-    extensions: { code: 'INTERNAL', requestId: ctx.requestId },
+  return internal(ctx.requestId, error);
+}
+
+function internal(requestId: string, at?: GraphQLError): GraphQLError {
+  return new GraphQLError(`Something went wrong on our side. Quote the request ${requestId} when you report it.`, {
+    ...(at && { nodes: at.nodes ?? null, path: at.path ?? null }),
+    extensions: { code: 'INTERNAL', requestId, ...(!at && { http: { status: 500 } }) },
   });
 }

@@ -8,9 +8,14 @@ import type { YogaServerInstance } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { accessChanged, authenticate, viewerOf } from '../accounts/service.ts';
 import type { App, Context, Viewer } from '../context.ts';
+import { expectedErrors } from '../platform/errors.ts';
+import { maskOutside } from './execution.ts';
 
 type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
 type SocketExtra = Extra & { viewer?: Viewer; unwatch?: () => Promise<void> };
+
+/** How long a client may take to answer that its socket closes. */
+const closingMs = 2_000;
 
 /** Serves `path` on the HTTP server's upgrades; returns its ending. */
 export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): () => Promise<void> {
@@ -25,11 +30,16 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
         }
         try {
           extra.viewer = await authenticate(app, token);
-        } catch {
+        } catch (error) {
           // 4403, so that clients try again with a fresh token instead of giving up.
+          if (expectedErrors(error)) return false;
+          app.log.error({ err: error }, 'a socket could not be authorised');
+          extra.socket.close(1013, 'Try again later');
           return false;
         }
         extra.unwatch = await closeWhenAccessEnds(app, extra.viewer, extra.socket);
+        // It may have closed meanwhile, and then nobody else ends the watch.
+        if (extra.socket.readyState !== extra.socket.OPEN) await extra.unwatch();
         return true;
       },
       async onClose({ extra }) {
@@ -44,21 +54,14 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
           connectionParams: ctx.connectionParams,
           params,
         });
-        let document;
         try {
-          document = parse(params.query);
-        } catch (error) {
-          if (error instanceof GraphQLError) return [error];
-          throw error;
-        }
-        const errors = validate(schema, document);
-        if (errors.length > 0) return errors;
-        try {
+          const document = parse(params.query);
+          const errors = validate(schema, document);
+          if (errors.length > 0) return errors;
           const contextValue = await contextFactory();
           return { schema, document, contextValue, operationName: params.operationName, variableValues: params.variables, execute, subscribe } as never;
         } catch (error) {
-          if (error instanceof GraphQLError) return [error];
-          throw error;
+          return [maskOutside(app, error)];
         }
       },
       execute: (args) => (args as Enveloped).execute(args),
@@ -68,15 +71,18 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
     12_000,
   );
   http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (url.pathname !== path) return refuse(socket, '404 Not Found');
+    if (pathOf(request) !== path) return refuse(socket, '404 Not Found');
     if (!originAllowed(app, request)) return refuse(socket, '403 Forbidden');
     if (app.draining) return refuse(socket, '503 Service Unavailable');
     sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
   });
   return async () => {
     for (const socket of sockets.clients) socket.close(1012, 'Service Restart: connect again');
+    const impatience = setTimeout(() => {
+      for (const socket of sockets.clients) socket.terminate();
+    }, closingMs);
     await server.dispose();
+    clearTimeout(impatience);
   };
 }
 
@@ -85,6 +91,11 @@ export function bearer(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const token = value.replace(/^bearer\s+/i, '').trim();
   return token === '' ? null : token;
+}
+
+/** The path that a request names; null when it names none, as "//" does. */
+export function pathOf(request: IncomingMessage): string | null {
+  return URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? null;
 }
 
 /** Whether a page of this origin may call; programs send none and may. */
@@ -114,5 +125,7 @@ async function closeWhenAccessEnds(app: App, viewer: Viewer, socket: SocketExtra
 }
 
 function refuse(socket: Socket, status: string): void {
+  // Nobody else listens here: a connection that is reset while it is refused would end the process.
+  socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -122,7 +122,7 @@ const Limits = builder.objectRef<Context['app']['config']['limits']>('Limits').i
   fields: (t) => ({
     maxMessageChars: t.exposeInt('maxMessageChars', { description: 'UTF-16 length of a message.' }),
     maxQueryDepth: t.exposeInt('maxQueryDepth', { description: 'Nesting of an operation.' }),
-    maxQueryCost: t.exposeInt('maxQueryCost', { description: 'Cost of an operation: its fields, times the length of the lists they stand in.' }),
+    maxQueryCost: t.exposeInt('maxQueryCost', { description: 'Cost of an operation: an object costs 1, a value a tenth, a list its length times what is in it.' }),
     maxSubscriptionsPerConnection: t.exposeInt('maxSubscriptionsPerConnection', { description: 'Subscriptions on one WebSocket.' }),
     replayWindowEvents: t.exposeInt('replayWindowEvents', { description: 'Logged events that a resumed stream replays; further behind it gets StreamReset.' }),
   }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inBatches } from '../../src/documents/batches.ts';
-import { indexChunks, postingsOf } from '../../src/documents/store.ts';
+import { measureChunks, postingsOf } from '../../src/documents/store.ts';
 import { textPieces } from '../../src/documents/text.ts';
 
 describe('rows in batches', () => {
@@ -43,19 +43,19 @@ describe('a text in pieces', () => {
   });
 });
 
-describe('an indexed chunk', () => {
+describe('a stored chunk', () => {
   const chunk = (text: string, headingPath: string[] = []) => ({ ordinal: 0, text, start: 0, end: text.length, page: null, headingPath, tokenCount: 1 });
 
-  it('has one row for each of its terms, with how often it stands there', async () => {
-    const [indexed] = await indexChunks([chunk('Rains and rain, raining on the plain')]);
-    const rows = postingsOf([indexed!]);
+  it('has one index row for each of its terms, with how often it stands there', async () => {
+    const [measured] = await measureChunks([chunk('Rains and rain, raining on the plain')]);
+    const rows = postingsOf([measured!]);
     expect(rows.map(({ term, frequency }) => [term, frequency])).toEqual([['rain', 3], ['plain', 1]]);
-    expect(indexed?.termCount).toBe(4);
+    expect(measured?.termCount).toBe(4);
   });
 
   it('is recognised by its text and headings', async () => {
-    const [one, same, elsewhere, other] = await indexChunks([chunk('a b', ['H']), chunk('a b', ['H']), chunk('a b', ['I']), chunk('a c', ['H'])]);
+    const [one, same, elsewhere, other] = await measureChunks([chunk('a b', ['H']), chunk('a b', ['H']), chunk('a b', ['I']), chunk('a c', ['H'])]);
     expect(one?.checksum).toBe(same?.checksum);
-    expect(new Set([one, elsewhere, other].map((indexed) => indexed?.checksum)).size).toBe(3);
+    expect(new Set([one, elsewhere, other].map((measured) => measured?.checksum)).size).toBe(3);
   });
 });
