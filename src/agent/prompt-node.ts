@@ -51,13 +51,18 @@ export function composeMessages(
   question: string,
   passages: readonly { readonly n: number; readonly passage: Passage }[],
 ): BaseMessage[] {
-  const fenced = passages.map(({ n, passage }) => `<passage n="${n}" document=${JSON.stringify(passage.documentName)}>\n${passage.text}\n</passage>`);
+  const fenced = passages.map(({ n, passage }) => `<passage n="${n}" document=${JSON.stringify(passage.documentName)}>\n${unfenced(passage.text)}\n</passage>`);
   const system = passages.length === 0 ? systemPrompt : `${systemPrompt}\n\n${instructions}\n\n${fenced.join('\n')}`;
   return [
     new SystemMessage(system),
     ...history.map((turn) => (turn.role === 'ASSISTANT' ? new AIMessage(turn.text) : new HumanMessage(turn.text))),
     new HumanMessage({ content: question, additional_kwargs: { question, passages: passages.map(({ n, passage }) => ({ n, text: passage.text })) } }),
   ];
+}
+
+/** Text that cannot end its fence. */
+function unfenced(text: string): string {
+  return text.replace(/<(?=\/?passage\b)/gi, '‹');
 }
 
 const instructions =
