@@ -86,10 +86,10 @@ export async function versionsById(ctx: Context, ids: readonly string[]): Promis
   if (ids.length === 0) return [];
   return (await scoped(ctx, DocumentVersion)
     .select(Document)
-    .innerJoin('document as owner', 'owner.id', 'document_version.documentId')
+    .innerJoin('document', 'document.id', 'document_version.documentId')
     .selectAll('document_version')
     .where('document_version.id', 'in', [...ids])
-    .where('owner.status', '!=', 'DELETING')
+    .where('document.status', '!=', 'DELETING')
     .execute()) as DocumentVersion[];
 }
 
@@ -112,12 +112,12 @@ export async function currentVersions(ctx: Context, documentIds: readonly string
   permit(ctx, 'DOCUMENT_READ');
   const rows = (await scoped(ctx, DocumentVersion)
     .select(Document)
-    .innerJoin('document as owner', 'owner.id', 'document_version.documentId')
+    .innerJoin('document', 'document.id', 'document_version.documentId')
     .selectAll('document_version')
     .where('document_version.documentId', 'in', [...documentIds])
-    .where(sql<boolean>`case when ${sql.ref('owner.publishedVersionId')} is null
-      then ${sql.ref('document_version.number')} = ${sql.ref('owner.latestVersion')}
-      else ${sql.ref('document_version.id')} = ${sql.ref('owner.publishedVersionId')} end`)
+    .where(sql<boolean>`case when ${sql.ref('document.publishedVersionId')} is null
+      then ${sql.ref('document_version.number')} = ${sql.ref('document.latestVersion')}
+      else ${sql.ref('document_version.id')} = ${sql.ref('document.publishedVersionId')} end`)
     .execute()) as DocumentVersion[];
   return new Map(rows.map((row) => [row.documentId, row]));
 }
@@ -153,12 +153,11 @@ export async function profilesOfDocuments(ctx: Context, documentIds: readonly st
   return Map.groupBy(rows as unknown as (Profile & { documentId: string })[], (row) => row.documentId);
 }
 
-// Joined under their own names, "document" and its "id" would be taken for the column document_id, which would get lost.
 function publishedChunks(ctx: Context) {
   return scoped(ctx, DocumentChunk)
     .select(Document, DocumentVersion)
     .innerJoin('document_version', 'document_version.id', 'document_chunk.versionId')
-    .innerJoin('document as owner', 'owner.publishedVersionId', 'document_version.id')
+    .innerJoin('document', 'document.publishedVersionId', 'document_version.id')
     .selectAll('document_chunk')
     .select('document_version.number as documentVersion');
 }
