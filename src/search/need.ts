@@ -1,11 +1,10 @@
 // Whether a message is worth a look into the documents. The rule is cheap and errs towards looking: a passage too many
-// costs little, an answer without the passage that it needs is wrong. It looks unless all words of the message are function
-// words ("who are you?") or small talk ("good morning", "谢谢"). A message that refers to an earlier one has words of its own.
-import { tokenize, words } from '../text/tokenise.ts';
+// costs little, an answer without the passage that it needs is wrong. It looks unless every word of the message is small
+// talk ("good morning", "who are you?", "谢谢"), or there is none.
+import { words } from '../text/tokenise.ts';
 
-/** False for messages without content words and for greetings, thanks and the like. */
+/** False for messages without words and for greetings, thanks and the like. */
 export function needsPassages(message: string): boolean {
-  if (tokenize(message).length === 0) return false;
   return words(message).some(({ term }) => !smallTalk.has(term));
 }
 

@@ -38,6 +38,8 @@ export interface Ranking {
   readonly degraded: readonly SearchDegradation[];
   /** The question's index terms. */
   readonly terms: ReadonlySet<string>;
+  /** Whether nothing matched a question about the whole, and these are what the documents begin with; they have no score. */
+  readonly openings: boolean;
 }
 
 /** Passages that one search ranks at most; what is beyond cannot be paged to. */
@@ -60,10 +62,10 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
   const termCount = new Set(terms).size;
   const found = await fuse();
   // Nothing matches "What is this about?"; what the documents begin with answers it.
-  const fused = found.length === 0 && mode !== 'KEYWORD' && asksAboutTheWhole(text) ? await openings(ctx, scope) : found;
-  const kept = fused.filter((passage) => passage.fused >= minScore).slice(0, searchDepth);
+  const whole = found.length === 0 && mode !== 'KEYWORD' && asksAboutTheWhole(text);
+  const kept = whole ? await openings(ctx, scope) : found.filter((passage) => passage.fused >= minScore).slice(0, searchDepth);
   const passages = kept.map((passage): Ranked => ({ ...passage, rerank: null }));
-  return { passages: question.rerank ? await rankAgain(ctx, passages) : passages, degraded, terms: new Set(terms) };
+  return { passages: question.rerank ? await rankAgain(ctx, passages) : passages, degraded, terms: new Set(terms), openings: whole };
 
   async function fuse(): Promise<Fused[]> {
     if (mode === 'HYBRID') return byBoth(keyword, rankings, termCount);

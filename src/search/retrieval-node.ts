@@ -40,10 +40,10 @@ const leastUseful = 0.2;
 async function passagesFor(question: string, settings: RetrievalSettings, run: RunScope): Promise<{ n: number; chunkId: string }[]> {
   const { ctx, signal } = run;
   try {
-    const { passages, degraded } = await retrieve(ctx, { question, profileId: run.settings.profileId, settings, signal });
+    const { passages, degraded, openings } = await retrieve(ctx, { question, profileId: run.settings.profileId, settings, signal });
     for (const reason of degraded) run.emit({ type: 'degraded', reason });
     const best = Math.max(0, ...passages.map(({ scores }) => scores.fused));
-    if (settings.mode === 'AUTO' && best < leastUseful) return [];
+    if (settings.mode === 'AUTO' && !openings && best < leastUseful) return [];
     return passages.map(({ chunkId }, index) => ({ n: index + 1, chunkId }));
   } catch (error) {
     signal.throwIfAborted();

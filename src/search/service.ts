@@ -94,6 +94,8 @@ export interface Retrieval {
   /** Best first; together within the settings' topK and maxContextTokens. */
   readonly passages: readonly (Passage & { readonly scores: Ranked })[];
   readonly degraded: readonly SearchDegradation[];
+  /** Whether nothing matched a question about the whole, and these are what the documents begin with; they have no score. */
+  readonly openings: boolean;
 }
 
 export interface RetrievalQuestion {
@@ -124,7 +126,7 @@ export async function retrieve(ctx: Context, { question, profileId, settings, si
   }
   // No provider here ranks again by a model; the built-in ranking did it instead.
   const unranked = settings.rerank && rerankModelId !== null ? (['RERANKER_UNAVAILABLE'] as const) : [];
-  return { passages, degraded: [...ranking.degraded, ...unranked] };
+  return { passages, degraded: [...ranking.degraded, ...unranked], openings: ranking.openings };
 }
 
 /** UTF-16 code units of a message that are looked for; nobody asks for more at once, and each term costs time. */

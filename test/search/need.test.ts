@@ -7,7 +7,7 @@ describe('a message', () => {
     (message) => expect(needsPassages(message)).toBe(false),
   );
 
-  it.each(['How long is the warranty?', 'thanks, and how do I descale the machine?', 'Wie lange gilt die Garantie?', '保修期多长?', 'explain the second point', 'refund', '42', 'Hallo, was kostet der Versand?'])(
+  it.each(['How long is the warranty?', 'thanks, and how do I descale the machine?', 'Wie lange gilt die Garantie?', '保修期多长?', 'explain the second point', 'What is this about?', 'refund', '42', 'Hallo, was kostet der Versand?'])(
     'with content needs passages: %s',
     (message) => expect(needsPassages(message)).toBe(true),
   );

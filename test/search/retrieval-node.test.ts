@@ -42,6 +42,10 @@ describe('the retrieval node', () => {
     expect((await process('Thanks, machine', { mode: 'ALWAYS' })).passages).not.toEqual([]);
   });
 
+  it('takes what the documents begin with for a question about the whole, whatever the score must be', async () => {
+    expect((await process('What is this about?', { mode: 'AUTO', minScore: 0.9 })).passages).toHaveLength(2);
+  });
+
   it('takes no passages along in AUTO that have little of the question', async () => {
     const question = 'Which months suit planting garlic, onions, leeks, pumpkins and courgettes in northern gardens?';
     expect((await process(question, { mode: 'AUTO' })).passages).toEqual([]);
