@@ -58,13 +58,13 @@ export class Migration20261121000000 extends Migration {
     this.addSql(`create table "chat_session" ("id" uuid not null, "workspace_id" uuid not null, "owner_id" uuid not null, "profile_id" uuid not null, "title" text null, "visibility" text not null, "summary" text null, "selected_leaf_id" uuid null, "last_sequence" int not null default 0, "cleared_sequence" int not null default 0, "idempotency_key" text null, "created_at" timestamptz not null, "updated_at" timestamptz not null, primary key ("id"));`);
     this.addSql(`create index "chat_session_workspace_id_index" on "chat_session" ("workspace_id");`);
     this.addSql(`create index "chat_session_profile_id_index" on "chat_session" ("profile_id");`);
-    this.addSql(`alter table "chat_session" add constraint "chat_session_owner_id_idempotency_key_unique" unique ("owner_id", "idempotency_key");`);
+    this.addSql(`alter table "chat_session" add constraint "chat_session_workspace_id_owner_id_idempotency_key_unique" unique ("workspace_id", "owner_id", "idempotency_key");`);
 
     this.addSql(`create table "run" ("id" uuid not null, "workspace_id" uuid not null, "session_id" uuid not null, "user_id" uuid not null, "profile_version_id" uuid not null, "input_message_id" uuid null, "output_message_id" uuid null, "status" text not null, "attempt" int not null default 1, "idempotency_key" text not null, "request_hash" text not null, "start_sequence" int not null, "model_id" text null, "retrieval" jsonb not null, "time_zone" text not null, "enqueued" boolean not null default false, "rollback" boolean not null default false, "cached" boolean not null default false, "degraded" text[] not null, "error" jsonb null, "input_tokens" int not null default 0, "output_tokens" int not null default 0, "embedding_tokens" int not null default 0, "cached_tokens" int not null default 0, "cost_usd" double precision not null default 0, "usage_estimated" boolean not null default false, "cancel_requested_at" timestamptz null, "lease_owner" text null, "lease_until" timestamptz null, "created_at" timestamptz not null, "started_at" timestamptz null, "finished_at" timestamptz null, "first_token_ms" int null, primary key ("id"));`);
     this.addSql(`create index "run_workspace_id_index" on "run" ("workspace_id");`);
     this.addSql(`create index "run_session_id_index" on "run" ("session_id");`);
     this.addSql(`create index "run_status_lease_until_index" on "run" ("status", "lease_until");`);
-    this.addSql(`alter table "run" add constraint "run_user_id_idempotency_key_unique" unique ("user_id", "idempotency_key");`);
+    this.addSql(`alter table "run" add constraint "run_workspace_id_user_id_idempotency_key_unique" unique ("workspace_id", "user_id", "idempotency_key");`);
 
     this.addSql(`create table "run_step" ("run_id" uuid not null, "ordinal" int not null, "workspace_id" uuid not null, "node" text not null, "status" text not null, "started_at" timestamptz not null, "duration_ms" int null, "error" text null, primary key ("run_id", "ordinal"));`);
 

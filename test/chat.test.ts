@@ -100,6 +100,21 @@ describe('a message', () => {
     expect(other.userErrors[0]).toMatchObject({ __typename: 'ConflictError', code: 'CONFLICT', field: ['idempotencyKey'], existing: { id: answers[0].run.id } });
   });
 
+  it('is another one with the same key in another workspace', async () => {
+    const sessionId = await makeSession();
+    const key = randomUUID();
+    await send(sessionId, 'Here', { idempotencyKey: key });
+    (await model.call()).end();
+    const elsewhere = await parley.signUp('Owner of another');
+    await elsewhere.ask('mutation ($input: AddMemberInput!) { addMember(input: $input) { userErrors { message } } }', { input: { email: ada.email, role: 'EDITOR' } });
+    const { login } = (await parley.request('mutation ($input: LoginInput!) { login(input: $input) { tokens { accessToken } } }', { input: { email: ada.email, password: ada.password, workspaceId: elsewhere.workspaceId } })).data;
+    const there = parley.userOf(login.tokens.accessToken, ada);
+    const profile = await makeProfile(there);
+    const sent = await send(await makeSession(there, { profileId: profile }), 'There', { idempotencyKey: key }, there);
+    expect(sent.userErrors).toEqual([]);
+    (await model.call()).end();
+  });
+
   it('is refused when it is empty, too long, or holds what cannot be stored', async () => {
     const sessionId = await makeSession();
     for (const text of ['', '   \n', 'a\0b', 'x'.repeat(32_001)]) {

@@ -32,7 +32,7 @@ export interface RunError {
 
 const ChatSessionSchema = defineEntity({
   name: 'ChatSession',
-  uniques: [{ properties: ['ownerId', 'idempotencyKey'] }],
+  uniques: [{ properties: ['workspaceId', 'ownerId', 'idempotencyKey'] }],
   properties: {
     id: p.uuid().primary().onCreate(() => randomUUIDv7()),
     workspaceId: () => p.manyToOne(Workspace).mapToPk().joinColumn('workspace_id').deleteRule('cascade').index(),
@@ -120,7 +120,7 @@ CitationSchema.setClass(Citation);
 
 const RunSchema = defineEntity({
   name: 'Run',
-  uniques: [{ properties: ['userId', 'idempotencyKey'] }],
+  uniques: [{ properties: ['workspaceId', 'userId', 'idempotencyKey'] }],
   indexes: [{ properties: ['status', 'leaseUntil'] }],
   properties: {
     id: p.uuid().primary().onCreate(() => randomUUIDv7()),
