@@ -7,7 +7,8 @@ import { latest } from '../platform/latest.ts';
 import { Profile } from '../profiles/entity.ts';
 import { IngestionJob, ProfileDocument, type Document } from './entity.ts';
 import { jobChanged, type JobChange } from './progress.ts';
-import { findDocument, isUnfinished } from './service.ts';
+import { findDocument } from './service.ts';
+import { isUnfinished } from './versions.ts';
 
 /** Which jobs; all of the workspace when nothing is given. */
 export interface JobFilter {

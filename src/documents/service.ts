@@ -2,7 +2,6 @@
 //
 // Bytes are stored first, outside any transaction; then document, version, attachments and job appear together in one.
 // Each ingestion has a version of its own. A document has at most one unfinished job: a newer one cancels it.
-import { wrap } from '@mikro-orm/core';
 import { z } from 'zod';
 import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
@@ -10,15 +9,16 @@ import { permit, transactional, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { ConflictError, expectedErrors, GenericError, NotFoundError, UserErrors, validate, ValidationError, type UserError } from '../platform/errors.ts';
 import type { FileUpload } from '../platform/multipart.ts';
-import { Profile } from '../profiles/entity.ts';
 import { text } from '../profiles/settings.ts';
+import { assertProfiles, attach } from './attachments.ts';
 import { Document, DocumentVersion, IngestionJob, ProfileDocument } from './entity.ts';
-import { ingestionQueue, unknownMetadata, type IngestionTask } from './ingest.ts';
+import { unknownMetadata } from './ingest.ts';
 import { lockDocument } from './locks.ts';
 import { sanitizeFileName, type MediaType } from './media.ts';
-import { jobChanged, settledStatus } from './progress.ts';
+import { settledStatus } from './progress.ts';
 import { removalQueue, type RemovalTask } from './removal.ts';
-import { receiveFile, storeFile, sweepFiles, deleteFile, type StoredFile } from './uploads.ts';
+import { deleteFile, receiveFile, storeFile, sweepFiles, type StoredFile } from './uploads.ts';
+import { addVersion, announce, cancelUnfinished, contentOf, isUnfinished, unfinishedJob, type Added, type AddedVersion } from './versions.ts';
 
 /** What to do with a file whose bytes are there already. */
 export const duplicatePolicies = ['RETURN_EXISTING', 'NEW_VERSION', 'REJECT'] as const;
@@ -27,11 +27,8 @@ export type DuplicatePolicy = (typeof duplicatePolicies)[number];
 /** Types that addTextDocument takes. */
 export const textMediaTypes = ['text/plain', 'text/markdown', 'text/html'] as const satisfies readonly MediaType[];
 
-export interface Added {
-  readonly document: Document;
-  /** The ingestion; null when the document was there and nothing works on it. */
-  readonly job: IngestionJob | null;
-}
+export { attachDocuments, attachWithin, detachDocuments } from './attachments.ts';
+export type { Added } from './versions.ts';
 
 export interface Uploaded {
   readonly documents: readonly Document[];
@@ -122,12 +119,32 @@ export async function reingestDocument(ctx: Context, input: { id: string }): Pro
     if (unfinished) {
       throw new ConflictError('The document is being ingested. Wait for that, or cancel it first.', ['id'], { type: 'IngestionJob', id: unfinished.id });
     }
-    const latest = await scoped(tx, DocumentVersion).findOne({ documentId: document.id, number: document.latestVersion });
-    if (latest?.fileId == null) throw new Error(`The newest version of document ${document.id} has no bytes.`);
-    return await addVersion(tx, document, { id: latest.fileId, mediaType: document.mediaType as MediaType, sizeBytes: latest.sizeBytes, checksum: latest.checksum });
+    return await addVersion(tx, document, await newestFile(tx, document));
   });
-  announce(ctx, [added.job]);
+  announce(ctx, [...added.cancelled, added.job]);
   return added;
+}
+
+/** Ingests again what has vectors of another model than the workspace now wants; search goes on with the old ones until then. Returns how many documents. */
+export async function reembedDocuments(ctx: Context): Promise<number> {
+  const viewer = permit(ctx, 'CONFIG_WRITE');
+  const outdated = await scoped(ctx, DocumentVersion)
+    .select(Document, Workspace)
+    .innerJoin('document', (join) => join.onRef('document.id', '=', 'document_version.documentId').onRef('document.latestVersion', '=', 'document_version.number'))
+    .innerJoin('workspace', 'workspace.id', 'document.workspaceId')
+    .select('document.id')
+    .where('document.status', '!=', 'DELETING')
+    .whereRef('document_version.embeddingModelId', '!=', 'workspace.embeddingModelId')
+    .execute();
+  for (const { id } of outdated) {
+    const added = await transactional(ctx, async (tx) => {
+      const document = await lockDocument(tx, id);
+      return document && document.status !== 'DELETING' ? await addVersion(tx, document, await newestFile(tx, document)) : null;
+    });
+    if (added) announce(ctx, [...added.cancelled, added.job]);
+  }
+  ctx.log.info({ workspaceId: viewer.workspaceId, documents: outdated.length }, 'documents are embedded again');
+  return outdated.length;
 }
 
 /** Stops an ingestion; the document is what it was before, or FAILED if it never was anything. */
@@ -150,30 +167,6 @@ export async function cancelIngestion(ctx: Context, input: { jobId: string }): P
   return cancelled;
 }
 
-/** Lets a profile use documents; those it may use already stay. */
-export async function attachDocuments(ctx: Context, input: { profileId: string; documentIds: readonly string[] }): Promise<void> {
-  permit(ctx, 'DOCUMENT_WRITE');
-  await transactional(ctx, async (tx) => {
-    await assertProfiles(tx, [input.profileId], () => ['profileId']);
-    await attachWithin(tx, input.profileId, input.documentIds);
-  });
-}
-
-/** As attachDocuments, inside the transaction that makes the profile; throws NotFoundError below `documentIds`. */
-export async function attachWithin(tx: Context, profileId: string, documentIds: readonly string[]): Promise<void> {
-  await assertDocuments(tx, documentIds);
-  await attach(tx, [profileId], documentIds);
-}
-
-/** Takes documents from a profile; those that it may not use stay so. */
-export async function detachDocuments(ctx: Context, input: { profileId: string; documentIds: readonly string[] }): Promise<void> {
-  permit(ctx, 'DOCUMENT_WRITE');
-  await assertProfiles(ctx, [input.profileId], () => ['profileId']);
-  await assertDocuments(ctx, input.documentIds);
-  if (input.documentIds.length === 0) return;
-  await scoped(ctx, ProfileDocument).delete().where('profileId', '=', input.profileId).where('documentId', 'in', [...input.documentIds]).execute();
-}
-
 /** Deletes a document: nobody finds it from now on, and its rows go in the background. */
 export async function deleteDocument(ctx: Context, input: { id: string }): Promise<void> {
   permit(ctx, 'DOCUMENT_WRITE');
@@ -194,11 +187,6 @@ export async function deleteDocument(ctx: Context, input: { id: string }): Promi
 export async function findDocument(ctx: Context, id: string): Promise<Document | null> {
   permit(ctx, 'DOCUMENT_READ');
   return await scoped(ctx, Document).findOne({ id, status: { $ne: 'DELETING' } });
-}
-
-/** Whether a job is still to come to an end. */
-export function isUnfinished(job: Pick<IngestionJob, 'status'>): boolean {
-  return job.status === 'QUEUED' || job.status === 'RUNNING';
 }
 
 /** Document, version, attachments and job of stored bytes, or what the policy says when the bytes are known. */
@@ -233,8 +221,8 @@ async function addFile(ctx: Context, file: StoredFile, placement: Placement, onD
 }
 
 /** Runs `work` in a transaction and tells of its job; the file is deleted unless a version names it afterwards. */
-async function using(ctx: Context, file: StoredFile, work: (tx: Context) => Promise<Added>): Promise<Added> {
-  let added: Added | null = null;
+async function using(ctx: Context, file: StoredFile, work: (tx: Context) => Promise<Added | AddedVersion>): Promise<Added> {
+  let added: Added | AddedVersion | null = null;
   let isUsed = false;
   try {
     added = await transactional(ctx, work);
@@ -242,44 +230,14 @@ async function using(ctx: Context, file: StoredFile, work: (tx: Context) => Prom
     return added;
   } finally {
     if (!isUsed) await deleteFile(ctx, file.id);
-    if (added?.job) announce(ctx, [added.job]);
+    if (added && 'cancelled' in added) announce(ctx, [...added.cancelled, added.job]);
   }
 }
 
-/** The next version of a document with its job, in place of a job that is not finished. */
-async function addVersion(tx: Context, document: Document, file: Omit<StoredFile, 'name'>): Promise<Added & { job: IngestionJob }> {
-  await cancelUnfinished(tx, document.id);
-  const workspace = await tx.em.findOneOrFail(Workspace, { id: document.workspaceId });
-  const number = document.latestVersion + 1;
-  Object.assign(document, { ...contentOf(file), latestVersion: number, status: 'PENDING', error: null, updatedAt: new Date() });
-  const { workspaceId, id: documentId } = document;
-  const version = tx.em.create(DocumentVersion, {
-    workspaceId, documentId, number, fileId: file.id, checksum: file.checksum, sizeBytes: file.sizeBytes, embeddingModelId: workspace.embeddingModelId,
-  });
-  const job = tx.em.create(IngestionJob, { workspaceId, documentId, versionId: version.id, status: 'QUEUED', stage: 'QUEUED' });
-  await tx.em.flush();
-  await tx.app.jobs.enqueue(tx.em, ingestionQueue, { workspaceId, jobId: job.id } satisfies IngestionTask);
-  return { document, job };
-}
-
-async function cancelUnfinished(tx: Context, documentId: string): Promise<IngestionJob[]> {
-  const jobs = await scoped(tx, IngestionJob).find({ documentId, status: { $in: ['QUEUED', 'RUNNING'] } }, { lockMode: 4 });
-  for (const job of jobs) Object.assign(job, { status: 'CANCELLED', finishedAt: new Date() });
-  await tx.em.flush();
-  return jobs;
-}
-
-/** Tells subscribers and the worker; after commit. */
-function announce(ctx: Context, jobs: readonly IngestionJob[], deleted: Document | null = null): void {
-  for (const job of jobs) {
-    ctx.app.bus.publish(jobChanged, job.workspaceId, {
-      jobId: job.id,
-      documentId: job.documentId,
-      ...(job.status === 'CANCELLED' && { cancelled: true }),
-      ...(deleted && { removed: { job: wrap(job).toPOJO() as IngestionJob, document: wrap(deleted).toPOJO() as Document } }),
-    });
-  }
-  if (jobs.some(isUnfinished)) ctx.app.jobs.wake(ingestionQueue);
+async function newestFile(tx: Context, document: Document): Promise<Omit<StoredFile, 'name'>> {
+  const latest = await scoped(tx, DocumentVersion).findOne({ documentId: document.id, number: document.latestVersion });
+  if (latest?.fileId == null) throw new Error(`The newest version of document ${document.id} has no bytes.`);
+  return { id: latest.fileId, mediaType: document.mediaType as MediaType, sizeBytes: latest.sizeBytes, checksum: latest.checksum };
 }
 
 async function duplicateOf(tx: Context, file: StoredFile): Promise<Document | null> {
@@ -292,36 +250,6 @@ async function lockExisting(tx: Context, id: string): Promise<Document> {
   const document = await lockDocument(tx, id);
   if (!document || document.status === 'DELETING') throw new NotFoundError('Document');
   return document;
-}
-
-async function unfinishedJob(ctx: Context, documentId: string): Promise<IngestionJob | null> {
-  return await scoped(ctx, IngestionJob).findOne({ documentId, status: { $in: ['QUEUED', 'RUNNING'] } });
-}
-
-async function attach(tx: Context, profileIds: readonly string[], documentIds: readonly string[]): Promise<void> {
-  const workspaceId = workspaceOf(tx);
-  const attachedAt = new Date();
-  const rows = profileIds.flatMap((profileId) => documentIds.map((documentId) => ({ profileId, documentId, workspaceId, attachedAt })));
-  if (rows.length === 0) return;
-  await kysely(tx.em, ProfileDocument).insertInto('profile_document').values(rows as never).onConflict((conflict) => conflict.doNothing()).execute();
-}
-
-async function assertProfiles(ctx: Context, ids: readonly string[], path = (index: number) => ['profileIds', String(index)]): Promise<void> {
-  if (ids.length === 0) return;
-  const found = await scoped(ctx, Profile).select().select('id').where('id', 'in', [...ids]).where('archivedAt', 'is', null).execute();
-  const missing = ids.findIndex((id) => !found.some((row) => row.id === id));
-  if (missing >= 0) throw new NotFoundError('Profile', null, path(missing));
-}
-
-async function assertDocuments(ctx: Context, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  const found = await scoped(ctx, Document).select().select('id').where('id', 'in', [...ids]).where('status', '!=', 'DELETING').execute();
-  const missing = ids.findIndex((id) => !found.some((row) => row.id === id));
-  if (missing >= 0) throw new NotFoundError('Document', null, ['documentIds', String(missing)]);
-}
-
-function contentOf({ mediaType, sizeBytes, checksum }: Omit<StoredFile, 'name' | 'id'>) {
-  return { mediaType, sizeBytes, checksum };
 }
 
 function cancelledError(job: IngestionJob) {

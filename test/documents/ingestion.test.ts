@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../../src/context.ts';
 import { followJobs as followRows } from '../../src/documents/follow.ts';
 import { ingest } from '../../src/documents/ingest.ts';
+import { reembedDocuments } from '../../src/documents/service.ts';
 import { authenticate } from '../../src/accounts/service.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 import { addText, createProfile, ended, followJobs, read, replace, upload } from './support.ts';
@@ -117,9 +118,12 @@ describe('a try', () => {
 
   it('gives way to a newer version of its document', async () => {
     const { documents, jobs } = await upload(parley, ada, [{ name: 'old.txt', content: words(8000, 'old') }]);
+    const both = followJobs(ada, { documentId: documents[0].id });
+    await both.until((event) => event.ingestionJobUpdated.id === jobs[0].id);
     const replaced = await replace(parley, ada, documents[0].id, { name: 'new.txt', content: 'The new text.' });
-    expect(await ended(ada, replaced.job.id)).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await ended(ada, jobs[0].id)).toMatchObject({ status: 'CANCELLED' });
+    await both.until((event) => event.ingestionJobUpdated.id === jobs[0].id && event.ingestionJobUpdated.status === 'CANCELLED');
+    await both.until((event) => event.ingestionJobUpdated.id === replaced.job.id && event.ingestionJobUpdated.status === 'SUCCEEDED');
+    both.stop();
     expect(await read(ada, documents[0].id)).toMatchObject({ status: 'READY', version: { number: 2, text: 'The new text.' }, chunkCount: 1 });
   });
 });
@@ -172,20 +176,36 @@ describe('an embedder', () => {
   });
 });
 
+describe('another embedding model', () => {
+  it('embeds the documents of a workspace again, in the background', async () => {
+    const grace = await parley.signUp('Grace');
+    const { document, job } = await addText(grace, { text: 'Embedded by one model, then by another.' });
+    await ended(grace, job.id);
+    await sql("update document_version set embedding_model_id = 'openai:text-embedding-3-small' where document_id = $1", [uuidOf(document.id)]);
+    const ctx = createContext(parley.app, { viewer: await authenticate(parley.app, grace.accessToken) });
+    expect(await reembedDocuments(ctx)).toBe(1);
+    const { latestJob } = await read(grace, document.id);
+    expect(await ended(grace, latestJob.id)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await read(grace, document.id)).toMatchObject({ status: 'READY', version: { number: 2, reusedChunkCount: 0, embeddingModel: { name: 'bm25-hash' } } });
+    expect(await reembedDocuments(ctx)).toBe(0);
+  });
+});
+
 describe('ingestionJobUpdated', () => {
   it('tells unfinished jobs at once and each stage, to the end, of every job that matches', async () => {
     const profileId = await createProfile(ada);
-    const jobs = followJobs(ada, { profileId });
-    const everything = followJobs(ada);
+    const waits = await addText(ada, { name: 'Waits', text: words(8000, 'waits'), profileIds: [profileId] });
+    const [jobs, everything] = [followJobs(ada, { profileId }), followJobs(ada)];
+    // Both are told of a job that is not finished, and thereby that they have begun.
+    for (const stream of [jobs, everything]) await stream.until((event) => event.ingestionJobUpdated.id === waits.job.id);
     const other = await addText(ada, { name: 'Elsewhere', text: 'Not of this profile.' });
     const mine = await addText(ada, { name: 'Mine', text: words(300), profileIds: [profileId] });
-    const done = (event: { ingestionJobUpdated: { status: string; document: { id: string } } }, id: string): boolean =>
+    const done = (id: string) => (event: { ingestionJobUpdated: { status: string; document: { id: string } } }): boolean =>
       event.ingestionJobUpdated.status === 'SUCCEEDED' && event.ingestionJobUpdated.document.id === id;
-    await jobs.until((event) => done(event, mine.document.id));
-    await everything.until((event) => done(event, mine.document.id));
-    await everything.until((event) => done(event, other.document.id));
-    expect(new Set(jobs.events.map((event) => event.ingestionJobUpdated.document.id))).toEqual(new Set([mine.document.id]));
-    const stages = [...new Set(jobs.events.map((event) => event.ingestionJobUpdated.stage))];
+    await jobs.until(done(mine.document.id));
+    for (const { document } of [waits, other, mine]) await everything.until(done(document.id));
+    expect(new Set(jobs.events.map((event) => event.ingestionJobUpdated.document.id))).toEqual(new Set([waits.document.id, mine.document.id]));
+    const stages = [...new Set(jobs.events.filter((event) => event.ingestionJobUpdated.id === mine.job.id).map((event) => event.ingestionJobUpdated.stage))];
     expect(stages.at(-1)).toBe('DONE');
     expect(stages).toEqual(['QUEUED', 'EXTRACTING', 'CHUNKING', 'EMBEDDING', 'INDEXING', 'DONE'].filter((stage) => stages.includes(stage)));
     jobs.stop();
