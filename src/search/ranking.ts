@@ -8,6 +8,7 @@ import { rankByKeywords } from './bm25.ts';
 import { byBoth, byKeywords, byVectors, type Fused } from './fusion.ts';
 import { loadPassages } from './passages.ts';
 import { rerank } from './rerank.ts';
+import { refreshStatistics } from './statistics.ts';
 import { rankByVectors } from './vectors.ts';
 
 export const searchModes = ['SEMANTIC', 'KEYWORD', 'HYBRID'] as const;
@@ -56,6 +57,7 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
   signal.throwIfAborted();
   // Also where only vectors count: how rare the terms are, and how many passages there are, is part of that question.
   const keyword = await rankByKeywords(ctx.em, { scope, terms, limit: mode === 'SEMANTIC' && ctx.app.vectors.available ? 0 : searchDepth });
+  void refreshStatistics(ctx.app, keyword.passageCount);
   const { rankings, degraded } = mode === 'KEYWORD'
     ? { rankings: [], degraded: [] as const }
     : await rankByVectors(ctx, { text, scope, signal, idf: keyword.idf, passageCount: keyword.passageCount, modelIds: keyword.embeddingModelIds, limit: searchDepth });
