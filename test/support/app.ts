@@ -4,7 +4,7 @@ import { openAsBlob } from 'node:fs';
 import { createClient, type Client } from 'graphql-ws';
 import { inject } from 'vitest';
 import { WebSocket } from 'ws';
-import { createApp, type RunningApp } from '../../src/app.ts';
+import { createApp, type AppOptions, type RunningApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { startServer, type RunningServer, type ServerOptions } from '../../src/server.ts';
 
@@ -57,10 +57,10 @@ export interface TestApp {
 
 export const password = 'Str0ng-pass-word!';
 
-/** Starts an app, in memory or (`onDisk`) in DATA_DIR; close it in afterAll. `env` overrides variables. */
-export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions & { onDisk?: boolean } = {}): Promise<TestApp> {
+/** Starts an app, in memory or (`onDisk`) in DATA_DIR; close it in afterAll. `env` overrides variables, `log` takes what would be printed. */
+export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions & Pick<AppOptions, 'log'> & { onDisk?: boolean } = {}): Promise<TestApp> {
   const config = loadConfig({ NODE_ENV: 'test', PORT: '0', LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal', ...env });
-  const app = await createApp(config, { inMemory: !options.onDisk, template: await openAsBlob(inject('databaseTemplate')) });
+  const app = await createApp(config, { inMemory: !options.onDisk, template: await openAsBlob(inject('databaseTemplate')), ...(options.log && { log: options.log }) });
   const server = await startServer(app, options);
   const clients: Client[] = [];
 
