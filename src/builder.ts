@@ -50,7 +50,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
   },
   // What an operation costs is compared with the limits before it runs (src/server/bounds.ts), not by each root field.
-  complexity: { fieldComplexity: (args, _ctx, field) => costOf(field.type, args) },
+  complexity: { fieldComplexity: (args, _ctx, field) => costOf(field, args) },
 });
 
 /** A value that needs no work of its own. */
@@ -60,9 +60,12 @@ const valueCost = 0.1;
  * An object costs 1, a value a tenth. What stands in a connection or list counts as often as it may come: `first` or
  * `last` times, once for each of `ids`, else as often as is usual.
  */
-function costOf(type: GraphQLOutputType, args: Record<string, unknown>): { field: number; multiplier: number } {
+function costOf({ name, type }: { name: string; type: GraphQLOutputType }, args: Record<string, unknown>): { field: number; multiplier: number } {
   const named = getNamedType(type);
   if (isLeafType(named) || named.name === 'PageInfo') return { field: valueCost, multiplier: 0 };
+  // Their connection has counted them.
+  if (name === 'edges') return { field: valueCost, multiplier: 1 };
+  if (name === 'nodes' && !('ids' in args)) return { field: 1, multiplier: 1 };
   const asked = args['first'] ?? args['last'] ?? (Array.isArray(args['ids']) ? args['ids'].length : undefined);
   // A page that is too long is refused by its field, which says so better.
   if (typeof asked === 'number') return { field: 1, multiplier: Math.min(Math.max(asked, 1), 100) };
@@ -257,9 +260,8 @@ export function connection<Shape extends object>(
   return builder.objectRef<Page<Shape>>(`${name}Connection`).implement({
     description: `A page of ${plural}.`,
     fields: (t) => ({
-      // The connection itself counts its items.
-      edges: t.field({ type: [edge], complexity: { field: valueCost, multiplier: 1 }, description: 'The items with their positions.', resolve: (page) => [...page.edges] }),
-      nodes: t.field({ type: [node] as never, complexity: { field: 1, multiplier: 1 }, description: 'The items alone.', resolve: (page: Page<Shape>) => page.edges.map((row) => row.node) as never }),
+      edges: t.field({ type: [edge], description: 'The items with their positions.', resolve: (page) => [...page.edges] }),
+      nodes: t.field({ type: [node] as never, description: 'The items alone.', resolve: (page: Page<Shape>) => page.edges.map((row) => row.node) as never }),
       pageInfo: t.field({ type: builder.pageInfoRef(), description: 'Whether there is more.', resolve: (page) => page.pageInfo }),
       totalCount: t.int({ description: 'Items in the whole list; counted only when asked for.', resolve: (page) => page.totalCount() }),
     }),

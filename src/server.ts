@@ -66,6 +66,8 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
   });
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const pathname = pathOf(request);
+    // Yoga reads the whole address, and a host that is none would fail there.
+    if (!URL.canParse(`http://${request.headers.host ?? 'localhost'}`)) return answer(response, 400, { status: 'bad host' });
     if (pathname === '/health') return answer(response, 200, { status: 'ok' });
     if (pathname === '/ready') return await ready(app, response);
     if (pathname !== null && (await graphiql?.handle(request, response))) return;

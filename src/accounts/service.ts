@@ -26,7 +26,13 @@ export interface SignedIn {
   readonly tokens: Tokens;
 }
 
-const name = z.string().trim().min(1, 'The name is empty.').max(200, 'The name has more than 200 characters.');
+const name = z
+  .string()
+  .trim()
+  .min(1, 'The name is empty.')
+  .max(200, 'The name has more than 200 characters.')
+  // NUL among them, which the database cannot store.
+  .refine((text) => !/\p{Cc}/u.test(text), { error: 'The name has control characters. Write it on one line, without them.', params: { constraint: 'controlCharacters' } });
 const email = z.string().trim().toLowerCase().max(254, 'The e-mail address has more than 254 characters.').pipe(z.email('This is not an e-mail address, such as ada@example.org.'));
 
 /** Makes a user with a workspace of their own and signs them in; throws ALREADY_EXISTS for a known address. */

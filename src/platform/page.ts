@@ -37,7 +37,7 @@ export async function paginate<DB, TB extends keyof DB, Row extends object>(
   args: PageArgs,
 ): Promise<Page<Row>> {
   const window = readWindow(args);
-  const rows = await windowed(query, order, args, window).execute();
+  const rows = await refusingCursors(args, () => windowed(query, order, args, window).execute());
   return toPage(rows as Row[], order, args, window, async () => {
     const counted = query.clearSelect().clearOrderBy().select(sql<number>`count(*)::int`.as('count') as never);
     return ((await counted.executeTakeFirst()) as { count: number } | undefined)?.count ?? 0;
@@ -60,11 +60,11 @@ export async function paginateEach<DB, TB extends keyof DB, Row extends object>(
   const own = query.where(sql<boolean>`${parent} = parent.id`);
   const page = windowed(own, order, args, window).select(sql<string>`parent.id`.as('parentId') as never);
   const parents = sql<{ id: string }>`unnest(${sql.val(ids)}::uuid[])`.as<'parent'>(sql`parent(id)`);
-  const rows = await (db as unknown as Kysely<Record<string, Record<string, unknown>>>)
+  const joined = (db as unknown as Kysely<Record<string, Record<string, unknown>>>)
     .selectFrom(parents)
     .innerJoinLateral(() => page.as('page') as never, (join) => join.onTrue())
-    .selectAll('page' as never)
-    .execute();
+    .selectAll('page' as never);
+  const rows = await refusingCursors(args, () => joined.execute());
   const byParent = Map.groupBy(rows as unknown as (Row & { parentId: string })[], (row) => row.parentId);
   let counts: Promise<Map<string, number>> | null = null;
   const count = async (id: string): Promise<number> => {
@@ -175,9 +175,26 @@ function decode(cursor: string, length: number, name: string): readonly unknown[
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     const plain = Array.isArray(values) && values.length === length && values.every((value) => ['string', 'number'].includes(typeof value));
-    if (plain) return values;
+    // As text, so that it is the database that reads them, whatever the driver.
+    if (plain) return values.map(String);
   } catch {
     // Answered below, like every other text that is not a cursor.
   }
-  throw new ValidationError(`"${name}" is not a cursor of this list. Pass an endCursor or startCursor as it was given.`, [name], 'cursor');
+  throw notACursor(name);
+}
+
+/** Runs a query; a value that the database cannot read as what it is compared with came from a cursor of another list. */
+async function refusingCursors<Row>(args: PageArgs, run: () => Promise<Row>): Promise<Row> {
+  try {
+    return await run();
+  } catch (error) {
+    const given = args.after ? 'after' : args.before ? 'before' : null;
+    // Class 22 are data exceptions: https://www.postgresql.org/docs/18/errcodes-appendix.html
+    if (given && (error as { code?: string }).code?.startsWith('22')) throw notACursor(given);
+    throw error;
+  }
+}
+
+function notACursor(name: string): ValidationError {
+  return new ValidationError(`"${name}" is not a cursor of this list. Pass an endCursor or startCursor as it was given.`, [name], 'cursor');
 }
