@@ -9,6 +9,7 @@ import { IngestionJob, ProfileDocument, type Document } from './entity.ts';
 import { jobChanged, type JobChange } from './progress.ts';
 import { findDocument } from './service.ts';
 import { isUnfinished } from './versions.ts';
+import { watchJobs } from './watch.ts';
 
 /** Which jobs; all of the workspace when nothing is given. */
 export interface JobFilter {
@@ -28,34 +29,36 @@ export async function followJobs(ctx: Context, filter: JobFilter): Promise<Async
   const viewer = permit(ctx, 'DOCUMENT_READ');
   await assertVisible(ctx, filter);
   const changes = await latest<Pick<JobChange, 'jobId' | 'removed'>>(async (offer) => {
-    const stop = await ctx.app.bus.subscribe(jobChanged, viewer.workspaceId, (change) => {
+    const on = (change: JobChange): void => {
       const { jobId, documentId } = change;
       if ((filter.jobId ?? jobId) === jobId && (filter.documentId ?? documentId) === documentId) offer(jobId, change);
-    });
+    };
+    const stop = await ctx.app.bus.subscribe(jobChanged, viewer.workspaceId, on);
+    const unwatch = watchJobs(ctx.app, viewer.workspaceId, on);
+    const close = async (): Promise<void> => {
+      unwatch();
+      await stop();
+    };
     try {
       for (const id of await currentJobs(createContext(ctx.app, { viewer }), filter)) offer(id, { jobId: id });
     } catch (error) {
-      await stop();
+      await close();
       throw error;
     }
-    return stop;
+    return close;
   });
-  // Jobs that were told before they ended: their end is told even if their document was detached since.
-  const open = new Set<string>();
+  const told = new Told();
   const iterator: AsyncIterableIterator<FollowedJob> = {
     async next() {
       for (;;) {
         const next = await changes.next();
         if (next.done) return { value: undefined, done: true };
         const { jobId, removed } = next.value;
-        const profileId = open.has(jobId) ? null : filter.profileId;
+        // A job that was told before it ended: its end is told even if its document was detached since.
+        const profileId = told.isOpen(jobId) ? null : filter.profileId;
         const job = removed ? profileId === null && lastState(removed) : await readJob(createContext(ctx.app, { viewer }), jobId, profileId);
-        if (!job) continue;
-        if (isUnfinished(job)) open.add(job.id);
-        else {
-          open.delete(job.id);
-          if (filter.jobId !== null) await changes.return?.();
-        }
+        if (!job || !told.isNews(job)) continue;
+        if (filter.jobId !== null && !isUnfinished(job)) await changes.return?.();
         return { value: job, done: false };
       }
     },
@@ -66,6 +69,26 @@ export async function followJobs(ctx: Context, filter: JobFilter): Promise<Async
     [Symbol.asyncIterator]: () => iterator,
   };
   return iterator;
+}
+
+/** What a reader knows of the jobs it was told of lately. */
+class Told {
+  readonly #states = new Map<string, { readonly state: string; readonly open: boolean }>();
+
+  isOpen(jobId: string): boolean {
+    return this.#states.get(jobId)?.open ?? false;
+  }
+
+  /** Whether this state is another than the one told last; remembers it. */
+  isNews(job: IngestionJob): boolean {
+    const state = `${job.status} ${job.stage} ${job.completedUnits} ${job.attempt}`;
+    if (this.#states.get(job.id)?.state === state) return false;
+    this.#states.delete(job.id);
+    this.#states.set(job.id, { state, open: isUnfinished(job) });
+    const [oldest] = this.#states.keys();
+    if (this.#states.size > 1000 && oldest !== undefined) this.#states.delete(oldest);
+    return true;
+  }
 }
 
 async function assertVisible(ctx: Context, { jobId, documentId, profileId }: JobFilter): Promise<void> {
