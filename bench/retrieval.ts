@@ -1,7 +1,7 @@
 // How well passages are found, and how fast, as a client sees it: adds every document of a judged collection through the API of
 // a real server on the embedded database, asks every query, and scores the order with the collection's own script. With
 // --answers it also asks every question in a chat and scores what the assistant says; that needs questions with answers.
-// `npm run bench:retrieval -- <folder with corpus.jsonl, queries.jsonl, qrels.jsonl> [--answers] [--mode KEYWORD]`
+// `npm run bench:retrieval -- <folder with corpus.jsonl, queries.jsonl, qrels.jsonl> [--answers] [--mode KEYWORD] [--chunk-size 512]`
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { startServer } from '../src/server.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { answers: { type: 'boolean', default: false }, mode: { type: 'string', default: 'HYBRID' } },
+  options: { answers: { type: 'boolean', default: false }, mode: { type: 'string', default: 'HYBRID' }, 'chunk-size': { type: 'string' } },
 });
 const folder = resolve(positionals[0] ?? '.');
 const scripts = resolve(folder, '../../score');
@@ -32,6 +32,7 @@ interface Row {
 const corpus = await readJsonl<Row>('corpus.jsonl');
 const queries = await readJsonl<Row>('queries.jsonl');
 
+const profileId = await createProfile();
 const { docidOf, figures: ingestion } = await addDocuments();
 print({ step: 'ingestion', ...ingestion });
 print({ step: 'search', mode: options.mode, ...(await searchAll()) });
@@ -50,7 +51,7 @@ async function addDocuments() {
   await severalAtOnce(corpus, 8, async ({ id, title = '', text }) => {
     const { addTextDocument: added } = await ask(
       'mutation ($input: AddTextDocumentInput!) { addTextDocument(input: $input) { document { id } userErrors { code } } }',
-      { input: { name: (title || id).slice(0, 200), text: text.startsWith(title) ? text : `${title}\n${text}`, mediaType: 'text/plain' } },
+      { input: { name: (title || id).slice(0, 200), text: text.startsWith(title) ? text : `${title}\n${text}`, mediaType: 'text/plain', profileIds: [profileId] } },
     );
     if (added.document) ids.set(added.document.id, id);
     else refused.push(id);
@@ -89,12 +90,18 @@ async function searchAll() {
   return { ...scores, requestMs: quantiles(milliseconds), searchMs: quantiles(took) };
 }
 
-/** Asks every question in a chat of its own, with a profile that may use the whole corpus. */
-async function answerAll() {
-  const { createProfile } = await ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', {
-    input: { name: 'Bench', systemPrompt: 'Answer from the passages.', retrieval: { mode: 'ALWAYS' }, documentIds: [...docidOf.keys()] },
+/** A profile that may use the whole corpus, with the product's own settings unless an option says otherwise. */
+async function createProfile(): Promise<string> {
+  const chunkSize = options['chunk-size'] === undefined ? undefined : Number(options['chunk-size']);
+  const { createProfile: made } = await ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', {
+    input: { name: 'Bench', systemPrompt: 'Answer from the passages.', retrieval: { mode: 'ALWAYS', ...(chunkSize !== undefined && { chunkSize }) } },
   });
-  const profileId = createProfile.profile.id;
+  if (!made.profile) throw new Error(made.userErrors[0]?.message);
+  return made.profile.id;
+}
+
+/** Asks every question in a chat of its own. */
+async function answerAll() {
   const client = createClient({ url: `${server.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, connectionParams: { authorization: `Bearer ${token}` }, retryAttempts: 0 });
   const answers: string[] = [];
   const firstTokenMs: number[] = [];
