@@ -22,6 +22,8 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: app.config.limits.maxBodyBytes });
   const server = useServer<{ authorization?: string }, { viewer?: Viewer; unwatch?: () => Promise<void> }>(
     {
+      // What is unexpected is not told in reasons for closing, wherever this runs.
+      isProd: true,
       async onConnect({ connectionParams, extra }) {
         const token = bearer(connectionParams?.authorization);
         if (!token) {
@@ -74,7 +76,11 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
     if (pathOf(request) !== path) return refuse(socket, '404 Not Found');
     if (!originAllowed(app, request)) return refuse(socket, '403 Forbidden');
     if (app.draining) return refuse(socket, '503 Service Unavailable');
-    sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
+    sockets.handleUpgrade(request, socket, head, (opened) => {
+      sockets.emit('connection', opened, request);
+      // ws has closed the socket with the code of the fault; graphql-ws would print it beside the log.
+      opened.removeAllListeners('error').on('error', (error) => app.log.debug({ err: error }, 'a socket failed'));
+    });
   });
   return async () => {
     for (const socket of sockets.clients) socket.close(1012, 'Service Restart: connect again');
