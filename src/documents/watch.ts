@@ -49,7 +49,7 @@ function startWatch(app: App): Watch {
     const states = new Map(jobs.map((job) => [job.id, `${job.status} ${job.stage} ${job.completedUnits} ${job.attempt}`]));
     for (const job of jobs) {
       if (seen.get(job.id) === states.get(job.id)) continue;
-      for (const { workspaceId, on } of [...listeners]) if (workspaceId === job.workspaceId) on({ jobId: job.id, documentId: job.documentId });
+      for (const { workspaceId, on } of listeners) if (workspaceId === job.workspaceId) on({ jobId: job.id, documentId: job.documentId });
     }
     seen = states;
   };
