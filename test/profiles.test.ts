@@ -7,7 +7,7 @@ import { createGraphs } from '../src/graph/build.ts';
 import { createRegistry, defineNode } from '../src/graph/node.ts';
 import { profileHooks, profileVersionForRun } from '../src/profiles/service.ts';
 import { schema } from '../src/schema.ts';
-import { countStatements } from './profiles/statements.ts';
+import { countStatements } from './support/statements.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 
 let parley: TestApp;

@@ -1,4 +1,5 @@
 // How messages are asked and rated: their text, their citations, and their place in the tree.
+import DataLoader from 'dataloader';
 import { scoped } from '../accounts/scoped.ts';
 import { attempt, builder, decodeId, payload } from '../builder.ts';
 import type { Context } from '../context.ts';
@@ -79,15 +80,14 @@ MessageNode.implement({
       resolve: (message) => message.id,
     }),
     parent: t.field({ type: MessageNode, nullable: true, description: 'What it answers or follows.', resolve: (message) => message.parentId ?? null }),
-    siblings: t.loadableList({
-      type: MessageNode,
+    siblings: t.field({
+      type: [MessageNode],
       description: 'The alternatives below the same parent, itself among them, oldest first.',
-      load: (keys: string[], ctx: Context) => siblingsOf(keys, ctx) as never,
-      resolve: (message) => siblingKey(message),
+      resolve: (message, _args, ctx) => loadSiblings(ctx, message),
     }),
     siblingIndex: t.int({
       description: 'Its place among its siblings, from 0.',
-      resolve: async (message, _args, ctx) => (await siblingLoader(ctx, message)).findIndex((sibling) => sibling.id === message.id),
+      resolve: async (message, _args, ctx) => (await loadSiblings(ctx, message)).findIndex((sibling) => sibling.id === message.id),
     }),
     citations: t.loadableList({
       type: CitationObject,
@@ -134,14 +134,13 @@ async function siblingsOf(keys: readonly string[], ctx: Context): Promise<Messag
     .execute()) as Message[];
   return keys.map((key) => rows.filter((row) => siblingKey(row) === key));
 }
-const siblingCache = new WeakMap<object, Map<string, Promise<Message[]>>>();
-function siblingLoader(ctx: Context, message: Message): Promise<Message[]> {
-  const cache = siblingCache.get(ctx.em) ?? new Map<string, Promise<Message[]>>();
-  siblingCache.set(ctx.em, cache);
-  const key = siblingKey(message);
-  const found = cache.get(key) ?? siblingsOf([key], ctx).then(([siblings]) => siblings ?? []);
-  cache.set(key, found);
-  return found;
+
+const siblingLoaders = new WeakMap<object, DataLoader<string, Message[]>>();
+/** The siblings of a message, for many messages in one statement; the loader lives as long as the operation's unit of work. */
+function loadSiblings(ctx: Context, message: Message): Promise<Message[]> {
+  const loader = siblingLoaders.get(ctx.em) ?? new DataLoader((keys: readonly string[]) => siblingsOf(keys, ctx));
+  siblingLoaders.set(ctx.em, loader);
+  return loader.load(siblingKey(message));
 }
 
 const MessagePayload = payload<{ message: string }>('MessagePayload', 'Answer of rateMessage.', (t) => ({

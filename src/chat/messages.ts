@@ -11,15 +11,32 @@ export interface BranchMessage {
   readonly text: string;
 }
 
-/** The ids from the root to a message of the context's workspace, oldest first. */
-export async function branchIds(ctx: Context, messageId: string): Promise<string[]> {
-  const found = await sql<{ id: string }>`
-    with recursive branch(id, parent_id, depth) as (
-      select id, parent_id, 0 from message where id = ${messageId} and workspace_id = ${ctx.workspaceId}
+/** A branch: the ids from its root to its leaf. */
+interface Branch {
+  readonly sessionId: string;
+  readonly ids: string[];
+}
+
+/** The branches that end in these messages of the context's workspace, by leaf, in one statement. */
+export async function branchesTo(ctx: Context, leafIds: readonly string[]): Promise<Map<string, Branch>> {
+  const found = await sql<{ leaf: string; id: string; sessionId: string }>`
+    with recursive branch(leaf, id, parent_id, session_id, depth) as (
+      select id, id, parent_id, session_id, 0 from message where id = any(${sql.val(leafIds)}::uuid[]) and workspace_id = ${ctx.workspaceId}
       union all
-      select message.id, message.parent_id, depth + 1 from message join branch on message.id = branch.parent_id
-    ) select id from branch order by depth desc`.execute(kysely(ctx.em));
-  return found.rows.map((row) => row.id);
+      select branch.leaf, message.id, message.parent_id, branch.session_id, depth + 1 from message join branch on message.id = branch.parent_id
+    ) select leaf, id, session_id from branch order by leaf, depth desc`.execute(kysely(ctx.em));
+  const branches = new Map<string, Branch>();
+  for (const { leaf, id, sessionId } of found.rows) {
+    const branch = branches.get(leaf);
+    if (branch) branch.ids.push(id);
+    else branches.set(leaf, { sessionId, ids: [id] });
+  }
+  return branches;
+}
+
+/** The ids from the root to one message, oldest first; none when there is no such message. */
+export async function branchIds(ctx: Context, messageId: string): Promise<string[]> {
+  return (await branchesTo(ctx, [messageId])).get(messageId)?.ids ?? [];
 }
 
 /** The messages from the root to one, oldest first. */

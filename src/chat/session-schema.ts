@@ -4,11 +4,11 @@ import { scoped } from '../accounts/scoped.ts';
 import { attempt, bothWaysArgs, builder, decodeId, encodeId, forwardArgs, payload } from '../builder.ts';
 import { permit, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
-import { pageOf, paginate, paginateEach } from '../platform/page.ts';
+import { pageOf, paginate, paginateEach, type Page, type PageArgs } from '../platform/page.ts';
 import { ProfileNode } from '../profiles/schema.ts';
 import { encodeCursor } from './cursor.ts';
 import { ChatSession, Message, Run, visibilities } from './entity.ts';
-import { branchIds } from './messages.ts';
+import { branchesTo } from './messages.ts';
 import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode, Usage, type UsageShape } from './nodes.ts';
 import * as chat from './service.ts';
 import { visibleSessions } from './sessions.ts';
@@ -37,17 +37,14 @@ ChatSessionNode.implement({
     summary: t.exposeString('summary', { nullable: true, description: 'What earlier turns were condensed to, where the history no longer fits.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When something last happened in it.' }),
-    messages: t.field({
+    messages: t.loadable({
       type: MessageConnection,
+      byPath: true,
       args: { ...bothWaysArgs(t.arg), leafId: t.arg.id({ description: 'Another branch: the one that ends in this message.' }) },
       description: 'The selected branch, oldest first; pass leafId for another branch.',
-      resolve: async (session, args, ctx) => {
-        const leaf = args.leafId == null ? session.selectedLeafId : decodeId('Message', args.leafId, ['leafId']);
-        const ids = leaf ? await branchIds(ctx, leaf) : [];
-        const page = pageOf(ids, (id) => encodeId('Message', id), args);
-        const rows = (await MessageNode.getDataloader(ctx).loadMany(page.edges.map((edge) => edge.node))) as (Message | null)[];
-        return { ...page, edges: page.edges.flatMap((edge, index) => (rows[index] && rows[index].sessionId === session.id ? [{ ...edge, node: rows[index] }] : [])) };
-      },
+      load: (leaves: Leaf[], ctx: Context, args) => pagesOfBranches(ctx, leaves, args),
+      loaderOptions: { cacheKeyFn: ({ sessionId, leafId }: Leaf) => `${sessionId}:${leafId}` },
+      resolve: (session, args): Leaf => ({ sessionId: session.id, leafId: args.leafId == null ? session.selectedLeafId ?? null : decodeId('Message', args.leafId, ['leafId']) }),
     }),
     leaves: t.loadableList({
       type: MessageNode,
@@ -136,6 +133,24 @@ builder.objectField(ProfileNode, 'chatSessions', (t) =>
     resolve: (profile) => profile.id,
   }),
 );
+
+/** A branch of a session: the one that ends in this message. */
+interface Leaf {
+  readonly sessionId: string;
+  readonly leafId: string | null;
+}
+
+async function pagesOfBranches(ctx: Context, leaves: readonly Leaf[], args: PageArgs): Promise<Page<Message>[]> {
+  const branches = await branchesTo(ctx, leaves.flatMap(({ leafId }) => leafId ?? []));
+  const pages = leaves.map(({ sessionId, leafId }) => {
+    const branch = branches.get(leafId ?? '');
+    // A message of another session is the end of no branch of this one.
+    return pageOf(branch?.sessionId === sessionId ? branch.ids : [], (id) => encodeId('Message', id), args);
+  });
+  const ids = pages.flatMap((page) => page.edges.map((edge) => edge.node));
+  const rows = new Map((ids.length === 0 ? [] : await scoped(ctx, Message).select().selectAll().where('id', 'in', ids).execute()).map((row) => [row.id, row as Message]));
+  return pages.map((page) => ({ ...page, edges: page.edges.flatMap(({ cursor, node }) => (rows.has(node) ? [{ cursor, node: rows.get(node) as Message }] : [])) }));
+}
 
 const newestFirst = [
   { by: sql.ref('chat_session.updatedAt'), direction: 'desc' as const, value: (row: ChatSession) => row.updatedAt.toISOString() },
