@@ -24,7 +24,7 @@ export async function openSocket(url: string, token?: string | null, headers: Re
   const messages: Data[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => {
-    for (const each of [...waiting]) each();
+    for (const each of waiting) each();
   };
   let over: { code: number; reason: string } | null = null;
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
