@@ -83,7 +83,7 @@ describe('createProfile', () => {
       number: 1, changeNote: null, createdBy: { id: owner.id }, systemPrompt: 'Teach.', fallbackModels: [], temperature: 0.2, maxOutputTokens: 2000,
       cacheAnswers: false, tools: [],
       retrieval: {
-        mode: 'AUTO', searchMode: 'HYBRID', topK: 6, minScore: 0, rerank: false, rerankModel: null, chunkSize: 400, chunkOverlap: 40,
+        mode: 'AUTO', searchMode: 'HYBRID', topK: 6, minScore: 0, rerank: false, rerankModel: null, chunkSize: 512, chunkOverlap: 40,
         maxContextTokens: 3000, onFailure: 'ANSWER_WITHOUT_CONTEXT',
       },
     });
@@ -249,7 +249,7 @@ describe('what a profile refuses', () => {
   it('the same in a change, below patch', async () => {
     const { id } = await create(owner);
     const graph = { name: 'g', nodes: [], edges: [] };
-    const { profile, userErrors } = await update(owner, id, { name: '', changeNote: 'x'.repeat(501), temperature: 3, retrieval: { chunkOverlap: 200 }, graph });
+    const { profile, userErrors } = await update(owner, id, { name: '', changeNote: 'x'.repeat(501), temperature: 3, retrieval: { chunkOverlap: 256 }, graph });
     expect(profile).toBeNull();
     expect(userErrors.map((error: Data) => error.field.join('.'))).toEqual([
       'patch.name', 'patch.changeNote', 'patch.temperature', 'patch.retrieval.chunkOverlap', 'patch.graph.nodes',

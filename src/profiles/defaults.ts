@@ -42,7 +42,7 @@ export const defaultRetrieval: RetrievalSettings = {
   minScore: 0,
   rerank: false,
   rerankModelId: null,
-  chunkSize: 400,
+  chunkSize: 512,
   chunkOverlap: 40,
   maxContextTokens: 3000,
   onFailure: 'ANSWER_WITHOUT_CONTEXT',

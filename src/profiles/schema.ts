@@ -250,7 +250,7 @@ export const RetrievalSettingsInput = builder.inputType('RetrievalSettingsInput'
     minScore: t.float({ description: 'Least fused score, 0–1. Default: 0.' }),
     rerank: t.boolean({ description: 'Whether passages are ranked again. Default: false.' }),
     rerankModelId: t.id({ description: 'The model that ranks again; null for the built-in one.' }),
-    chunkSize: t.int({ description: 'Tokens of a passage, 50–2000. Default: 400.' }),
+    chunkSize: t.int({ description: 'Tokens of a passage, 50–2000. Default: 512.' }),
     chunkOverlap: t.int({ description: 'Tokens that a passage shares with the next, less than half of chunkSize. Default: 40.' }),
     maxContextTokens: t.int({ description: 'Tokens of all passages together, 100–200,000. Default: 3000.' }),
     onFailure: t.field({ type: RetrievalFailurePolicyEnum, description: 'What to do when retrieval fails. Default: ANSWER_WITHOUT_CONTEXT.' }),
