@@ -156,12 +156,17 @@ function readId(globalId: string): { typename: string; id: string } | null {
 export const ErrorCodeEnum = builder.enumType('ErrorCode', { values: errorCodes, description: 'What went wrong, for programs. The documentation says for each what to do.' });
 export const PermissionEnum = builder.enumType('Permission', { values: permissions, description: 'What a role may do.' });
 
+const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError']);
+
 /** An expected failure as data: graphql-js would throw a value that is an Error. */
 export type ErrorData<E extends UserError = UserError> = Omit<E, 'name' | 'stack' | 'cause'> & { readonly kind: string };
 
 /** The data of an expected failure. */
 export function errorData(error: UserError): ErrorData {
-  return { ...error, message: error.message, kind: error.constructor.name };
+  // A class of one room that the schema does not know is told as the class that it extends.
+  let type = error.constructor as { name: string };
+  while (!errorKinds.has(type.name)) type = Object.getPrototypeOf(type) ?? { name: 'GenericError' };
+  return { ...error, message: error.message, kind: type.name };
 }
 
 /** Every expected failure of a mutation. */
