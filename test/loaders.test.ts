@@ -2,6 +2,7 @@ import { graphql } from 'graphql';
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countStatements } from './support/statements.ts';
+import { Member, User } from '../src/accounts/entity.ts';
 import { authenticate } from '../src/accounts/service.ts';
 import { ChatSession, Citation, Message, MessageBlock } from '../src/chat/entity.ts';
 import { createContext, type Viewer } from '../src/context.ts';
@@ -20,8 +21,31 @@ beforeAll(async () => {
   parley = await createTestApp();
   ada = await parley.signUp('Ada');
   viewer = await authenticate(parley.app, ada.accessToken);
+  await makeProfiles();
 });
 afterAll(() => parley.close());
+
+/** A hundred profiles, each with a document of two chunks. */
+async function makeProfiles(): Promise<void> {
+  const ctx = createContext(parley.app, { viewer });
+  const { workspaceId } = viewer;
+  const common = { workspaceId, mediaType: 'text/plain', sizeBytes: 3, checksum: 'x', status: 'READY' as const, tags: [], latestVersion: 1 };
+  const metadata = { title: null, author: null, pageCount: null, wordCount: 1, language: null, documentCreatedAt: null, extra: {} };
+  for (let index = 0; index < 100; index++) {
+    const profile = await createProfile(ctx, { name: `Profile ${index}`, systemPrompt: 'Answer.' });
+    const [documentId, versionId] = [randomUUIDv7(), randomUUIDv7()];
+    const em = parley.app.database.fork();
+    em.create(Document, { ...common, id: documentId, name: `Document ${index}`, metadata, publishedVersionId: versionId });
+    await em.flush();
+    em.create(DocumentVersion, { id: versionId, workspaceId, documentId, number: 1, checksum: 'x', sizeBytes: 3, embeddingModelId: 'offline:bm25-hash', chunkCount: 2 });
+    em.create(ProfileDocument, { profileId: profile.id, documentId, workspaceId });
+    await em.flush();
+    for (const ordinal of [0, 1]) {
+      em.create(DocumentChunk, { workspaceId, documentId, versionId, ordinal, text: 'abc', tokenCount: 1, termCount: 1, headingPath: [], startOffset: 0, endOffset: 3, checksum: 'x' });
+    }
+    await em.flush();
+  }
+}
 
 /** Statements that the query takes, and its data. */
 async function cost(source: string, first: number): Promise<{ statements: number; data: Data }> {
@@ -36,30 +60,36 @@ async function cost(source: string, first: number): Promise<{ statements: number
 
 describe('the number of statements is the same for 1 and for 100 parents', () => {
   it('from profiles to their documents to their chunks', async () => {
-    const ctx = createContext(parley.app, { viewer });
-    const { workspaceId } = viewer;
-    const common = { workspaceId, mediaType: 'text/plain', sizeBytes: 3, checksum: 'x', status: 'READY' as const, tags: [], latestVersion: 1 };
-    const metadata = { title: null, author: null, pageCount: null, wordCount: 1, language: null, documentCreatedAt: null, extra: {} };
-    for (let index = 0; index < 100; index++) {
-      const profile = await createProfile(ctx, { name: `Profile ${index}`, systemPrompt: 'Answer.' });
-      const [documentId, versionId] = [randomUUIDv7(), randomUUIDv7()];
-      const em = parley.app.database.fork();
-      em.create(Document, { ...common, id: documentId, name: `Document ${index}`, metadata, publishedVersionId: versionId });
-      await em.flush();
-      em.create(DocumentVersion, { id: versionId, workspaceId, documentId, number: 1, checksum: 'x', sizeBytes: 3, embeddingModelId: 'offline:bm25-hash', chunkCount: 2 });
-      em.create(ProfileDocument, { profileId: profile.id, documentId, workspaceId });
-      await em.flush();
-      for (const ordinal of [0, 1]) {
-        em.create(DocumentChunk, { workspaceId, documentId, versionId, ordinal, text: 'abc', tokenCount: 1, termCount: 1, headingPath: [], startOffset: 0, endOffset: 3, checksum: 'x' });
-      }
-      await em.flush();
-    }
     const query = `query ($first: Int) { profiles(first: $first) { nodes { name documents(first: 5) { totalCount nodes { name chunks(first: 5) { totalCount nodes { text document { name } location { startOffset } } } } } } } }`;
     const one = await cost(query, 1);
     const many = await cost(query, 100);
     expect(many.data.profiles.nodes).toHaveLength(100);
     for (const profile of many.data.profiles.nodes) expect(profile.documents.nodes[0].chunks).toMatchObject({ totalCount: 2, nodes: [{ text: 'abc' }, { text: 'abc' }] });
     expect(one.statements).toBeGreaterThan(3);
+    expect(many.statements).toBe(one.statements);
+  });
+
+  it('from documents to their versions, jobs, uploaders and profiles', async () => {
+    const query = `query ($first: Int) { documents(first: $first) { totalCount nodes { name chunkCount viewerCanDelete uploadedBy { name } latestJob { id status }
+      version { number embeddingModel { name } } versions(first: 2) { totalCount nodes { number } } profiles { name version { number createdBy { name } } } } } }`;
+    const one = await cost(query, 1);
+    const many = await cost(query, 100);
+    expect(many.data.documents.nodes).toHaveLength(100);
+    for (const document of many.data.documents.nodes) expect(document).toMatchObject({ version: { number: 1 }, versions: { totalCount: 1 }, profiles: [{ version: { createdBy: { name: 'Ada' } } }] });
+    expect(many.statements).toBe(one.statements);
+  });
+
+  it('from members to their users', async () => {
+    const em = parley.app.database.fork();
+    for (let index = 0; index < 99; index++) {
+      const user = em.create(User, { id: randomUUIDv7(), email: `member-${index}@example.test`, name: `Member ${index}`, passwordHash: '' });
+      em.create(Member, { workspaceId: viewer.workspaceId, userId: user.id, role: 'MEMBER' });
+    }
+    await em.flush();
+    const query = 'query ($first: Int) { viewer { workspace { members(first: $first) { totalCount nodes { role joinedAt user { name email } } } } } }';
+    const one = await cost(query, 1);
+    const many = await cost(query, 100);
+    expect(new Set(many.data.viewer.workspace.members.nodes.map((member: Data) => member.user.email)).size).toBe(100);
     expect(many.statements).toBe(one.statements);
   });
 
