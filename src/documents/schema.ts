@@ -11,7 +11,7 @@ import { DocumentConnection, DocumentNode, DocumentStatusEnum, IngestionJobNode 
 import { documentsOfProfiles, listDocuments, type DocumentList } from './reading.ts';
 import * as documents from './service.ts';
 
-export { DocumentChunkNode, DocumentNode, IngestionJobNode, JobStatusEnum, SourceLocation } from './nodes.ts';
+export { DocumentChunkNode, DocumentNode, JobStatusEnum, SourceLocation } from './nodes.ts';
 
 const DocumentFilterInput = builder.inputType('DocumentFilter', {
   description: 'Which documents; each given condition narrows.',

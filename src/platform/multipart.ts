@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import type { Plugin } from 'graphql-yoga';
 import { discard, readMultipart, requestError, type MultipartLimits } from './multipart-body.ts';
 
-export { UploadInterruptedError, UploadTooLargeError, type FileUpload, type MultipartLimits } from './multipart-body.ts';
+export { UploadTooLargeError, type FileUpload, type MultipartLimits } from './multipart-body.ts';
 
 /**
  * Any of these makes a browser ask first (a CORS preflight). Without one a form on any web page could send an upload
