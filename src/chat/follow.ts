@@ -3,7 +3,9 @@
 import type { App } from '../context.ts';
 import { encodeCursor, origin, type Position } from './cursor.ts';
 import { readEvents } from './events.ts';
-import { readBlocks, type Tail, type Typing } from './tail.ts';
+import { readBlocks } from './messages.ts';
+import type { Tail } from './tail.ts';
+import type { Typing } from './typing.ts';
 import { walk, type Block, type Delta, type LoggedEvent, type Step } from './walk.ts';
 
 /** Logged events read from rows at once. */
@@ -87,7 +89,7 @@ export function follow({ app, tail, release, after, assertAccess }: FollowOption
       if (caughtUp && tail.lastSequence - position.sequence > window) return reset('SLOW_CONSUMER');
       const already = typing.shift();
       if (already) return { kind: 'typing', typing: already };
-      const changed = caughtUp ? tail.typingAfter(typingVersion) : null;
+      const changed = caughtUp ? tail.typists.after(typingVersion) : null;
       if (changed) {
         typingVersion = changed.version;
         return { kind: 'typing', typing: changed.typing };
@@ -99,7 +101,7 @@ export function follow({ app, tail, release, after, assertAccess }: FollowOption
       await new Promise<void>((resolve) => {
         wake = resolve;
         // Something may have come while rows were read.
-        if (!open || tail.deleted || tail.step(position) !== null || tail.typingVersion > typingVersion) resolve();
+        if (!open || tail.deleted || tail.step(position) !== null || tail.typists.version > typingVersion) resolve();
       });
       wake = null;
     }
@@ -108,8 +110,8 @@ export function follow({ app, tail, release, after, assertAccess }: FollowOption
 
   function catchUp(): StreamItem {
     caughtUp = true;
-    typing = [...tail.typing()];
-    typingVersion = tail.typingVersion;
+    typing = [...tail.typists.now()];
+    typingVersion = tail.typists.version;
     return { kind: 'caughtUp', cursor: encodeCursor(tail.sessionId, position), replayedCount };
   }
 

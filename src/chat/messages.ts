@@ -1,8 +1,9 @@
 // Reading messages: their text, and the branch of the tree that leads to one.
 import { scoped } from '../accounts/scoped.ts';
-import type { Context } from '../context.ts';
+import type { App, Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { Message, MessageBlock, type MessageRole } from './entity.ts';
+import type { Block } from './walk.ts';
 
 /** A message of a branch with its visible text. */
 export interface BranchMessage {
@@ -69,4 +70,9 @@ export async function readTexts(ctx: Context, messageIds: readonly string[]): Pr
 /** The visible text of one message. */
 export async function readText(ctx: Context, messageId: string): Promise<string> {
   return (await readTexts(ctx, [messageId])).get(messageId) ?? '';
+}
+
+/** The saved text of a message, block by block; for a tail, whose readers were authorised. */
+export async function readBlocks(app: App, messageId: string): Promise<Block[]> {
+  return await kysely(app.database.fork(), MessageBlock).selectFrom('message_block').select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
 }

@@ -12,7 +12,7 @@ import { branchesTo } from './messages.ts';
 import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode, Usage, type UsageShape } from './nodes.ts';
 import * as chat from './service.ts';
 import { visibleSessions } from './sessions.ts';
-import type { Typing } from './tail.ts';
+import type { Typing } from './typing.ts';
 
 const VisibilityEnum = builder.enumType('SessionVisibility', { values: visibilities, description: 'PRIVATE: its owner only. WORKSPACE: members with CHAT may read, write and be seen typing.' });
 
@@ -90,7 +90,7 @@ ChatSessionNode.implement({
         ),
       resolve: (session) => session.id,
     }),
-    typing: t.field({ type: [TypingState], description: 'Who is typing now, as far as this instance has heard.', resolve: (session, _args, ctx) => [...(ctx.app.tails.peek(session.id)?.typing() ?? [])] }),
+    typing: t.field({ type: [TypingState], description: 'Who is typing now, as far as this instance has heard.', resolve: (session, _args, ctx) => [...(ctx.app.tails.peek(session.id)?.typists.now() ?? [])] }),
     usage: t.loadable({
       type: Usage,
       description: 'Sum over its runs.',

@@ -3,20 +3,15 @@
 // and the texts of the messages that end within it.
 import type { App } from '../context.ts';
 import { kysely } from '../platform/database.ts';
-import { ChatSession, Message, MessageBlock, Run, type BlockKind } from './entity.ts';
+import { ChatSession, Message, Run } from './entity.ts';
 import { readEvents, sessionStream, type StreamMessage } from './events.ts';
+import { readBlocks } from './messages.ts';
+import { createTypists, type Typists } from './typing.ts';
 import { walk, endOf, type Block, type LoggedEvent, type Step } from './walk.ts';
 import type { Position } from './cursor.ts';
 
 /** Logged events kept in memory for each session that is followed. */
 const ringSize = 256;
-
-export interface Typing {
-  readonly userId: string | null;
-  readonly isTyping: boolean;
-  readonly since: Date;
-  readonly expiresAt: Date;
-}
 
 /** The live end of a session. */
 export interface Tail {
@@ -31,11 +26,8 @@ export interface Tail {
   draft(): { readonly messageId: string; readonly blocks: readonly Block[] } | null;
   /** The next step after a position, `undefined` when it lies behind this memory, null when there is nothing yet. */
   step(position: Position): Step | null | undefined;
-  /** Changes of typing after the given version; versions count up. */
-  typingAfter(version: number): { readonly version: number; readonly typing: Typing } | null;
-  readonly typingVersion: number;
-  /** Who is typing now. */
-  typing(): readonly Typing[];
+  /** Who is typing. */
+  readonly typists: Omit<Typists, 'set' | 'close'>;
   readonly deleted: boolean;
   /** Calls `on` after every change; returns its own ending. */
   listen(on: () => void): () => void;
@@ -89,20 +81,19 @@ type OpenTail = Tail & { close(): Promise<void> };
 async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
   const ring: LoggedEvent[] = [];
   const texts = new Map<string, Block[]>();
-  const typing = new Map<string, { version: number; typing: Typing }>();
   const listeners = new Set<() => void>();
   let lastSequence = 0;
   let clearedSequence = 0;
   let streaming: { messageId: string; attempt: number } | null = null;
-  let typingVersion = 0;
   let deleted = false;
   let filling: Promise<void> | null = null;
-  let typingTimer: NodeJS.Timeout | null = null;
   let early: StreamMessage[] | null = [];
 
   const wake = (): void => {
     for (const on of listeners) on();
   };
+
+  const typists = createTypists(wake);
 
   const receive = (message: StreamMessage): void => {
     if (early) {
@@ -111,7 +102,7 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     }
     if (message.type === 'events') receiveEvents(message.events);
     else if (message.type === 'delta') receiveDelta(message);
-    else if (message.type === 'typing') setTyping(message);
+    else if (message.type === 'typing') typists.set(message);
     else if (message.type === 'cleared') clear(message.sequence);
     else deleted = true;
     wake();
@@ -185,26 +176,6 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     if (fresh !== '') blocks[delta.blockIndex] = { kind: delta.kind, text: text + fresh };
   }
 
-  function setTyping({ userId, isTyping, since, expiresAt }: Typing): void {
-    const key = userId ?? '';
-    if (!isTyping && !typing.get(key)?.typing.isTyping) return;
-    typing.delete(key);
-    typing.set(key, { version: ++typingVersion, typing: { userId, isTyping, since, expiresAt } });
-    scheduleExpiry();
-  }
-
-  function scheduleExpiry(): void {
-    if (typingTimer) clearTimeout(typingTimer);
-    const next = [...typing.values()].filter((entry) => entry.typing.isTyping).sort((a, b) => +a.typing.expiresAt - +b.typing.expiresAt)[0];
-    typingTimer = next
-      ? setTimeout(() => {
-          setTyping({ ...next.typing, isTyping: false });
-          wake();
-        }, Math.max(0, +next.typing.expiresAt - Date.now()))
-      : null;
-    typingTimer?.unref();
-  }
-
   /** Reads from rows what messages did not bring. One at a time. */
   function fill(): Promise<void> {
     filling ??= (async () => {
@@ -233,7 +204,7 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
 
   const unsubscribe = await app.bus.subscribe(sessionStream, sessionId, receive);
   const close = async (): Promise<void> => {
-    if (typingTimer) clearTimeout(typingTimer);
+    typists.close();
     await unsubscribe();
   };
   try {
@@ -272,15 +243,7 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
       if (!blocks) return undefined;
       return walk(position, ring[position.sequence + 1 - firstKept], blocks);
     },
-    typingAfter(version) {
-      if (version >= typingVersion) return null;
-      for (const entry of typing.values()) if (entry.version > version) return entry;
-      return null;
-    },
-    get typingVersion() {
-      return typingVersion;
-    },
-    typing: () => [...typing.values()].map((entry) => entry.typing).filter((each) => each.isTyping && +each.expiresAt > Date.now()),
+    typists,
     get deleted() {
       return deleted;
     },
@@ -290,16 +253,6 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     },
     close,
   };
-}
-
-/** The saved text of a message. */
-export async function readBlocks(app: App, messageId: string): Promise<Block[]> {
-  return await kysely(app.database.fork(), MessageBlock)
-    .selectFrom('message_block')
-    .select(['kind', 'text'])
-    .where('messageId', '=', messageId)
-    .orderBy('index')
-    .execute() as { kind: BlockKind; text: string }[];
 }
 
 async function readState(app: App, sessionId: string): Promise<{ lastSequence: number; clearedSequence: number; streaming: { messageId: string; attempt: number } | null } | null> {
