@@ -8,8 +8,8 @@ import { GraphQLError, Kind, getNamedType, getNullableType, isLeafType, isListTy
 import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 import {
-  NotFoundError, ValidationError, errorCodes, expectedErrors, permissions,
-  type ConflictError, type ForbiddenError, type GenericError, type UserError,
+  NotFoundError, ValidationError, expectedErrors,
+  type ConflictError, type ErrorCode, type ForbiddenError, type GenericError, type Permission, type UserError,
 } from './platform/errors.ts';
 import type { FileUpload } from './platform/multipart.ts';
 import type { Page } from './platform/page.ts';
@@ -32,15 +32,18 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [RelayPlugin, DataloaderPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   relay: {
+    idFieldOptions: { description: 'Global id: opaque, unique over all types, readable by `node(id:)`.' },
     clientMutationId: 'omit',
     cursorType: 'String',
     encodeGlobalID: (typename, id) => encodeId(typename, String(id)),
     decodeGlobalID: (globalId) => readNodeId(globalId),
     nodeTypeOptions: { description: 'Anything with an id of its own, readable by `node(id:)`.' },
     nodeQueryOptions: {
+      args: { id: { description: 'The global id.' } },
       description: 'The node of an id; null for an id that is absent, malformed, or of another workspace.',
     },
     nodesQueryOptions: {
+      args: { ids: { description: 'Global ids, at most 100.' } },
       description: 'As `node`, for up to 100 ids, in their order.',
       resolve: (_root, { ids }, _ctx, _info, resolveNodes) => {
         if (ids.length > 100) throw new ValidationError('Ask for at most 100 nodes at once.', ['ids'], 'maxItems');
@@ -48,6 +51,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       },
     },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether something follows the page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether something precedes it.' },
+    startCursorFieldOptions: { description: 'Cursor of the first item; null on an empty page.' },
+    endCursorFieldOptions: { description: 'Cursor of the last item; null on an empty page.' },
   },
   // What an operation costs is compared with the limits before it runs (src/server/bounds.ts), not by each root field.
   complexity: { fieldComplexity: (args, _ctx, field) => costOf(field, args) },
@@ -104,8 +111,14 @@ builder.scalarType('EventCursor', {
   serialize: (value) => value,
 });
 
+/** An enum whose values all say what they mean. */
+export function describedEnum<const V extends Readonly<Record<string, string>>>(name: string, description: string, values: V) {
+  const described = Object.fromEntries(Object.entries(values).map(([value, meaning]) => [value, { description: meaning }]));
+  return builder.enumType(name, { description, values: described as { [K in keyof V & string]: { description: string } } });
+}
+
 /** Ascending or descending. */
-export const OrderDirectionEnum = builder.enumType('OrderDirection', { values: ['ASC', 'DESC'] as const, description: 'Ascending or descending.' });
+export const OrderDirectionEnum = describedEnum('OrderDirection', 'Ascending or descending.', { ASC: 'Smallest, oldest or first in the alphabet first.', DESC: 'The other way round.' });
 
 // ---------- ids ----------
 
@@ -153,8 +166,46 @@ function readId(globalId: string): { typename: string; id: string } | null {
 
 // ---------- errors ----------
 
-export const ErrorCodeEnum = builder.enumType('ErrorCode', { values: errorCodes, description: 'What went wrong, for programs. The documentation says for each what to do.' });
-export const PermissionEnum = builder.enumType('Permission', { values: permissions, description: 'What a role may do.' });
+export const ErrorCodeEnum = describedEnum<Record<ErrorCode, string>>('ErrorCode', 'What went wrong, for programs.', {
+  VALIDATION_FAILED: 'A value breaks a rule; `field` and `constraint` say which.',
+  NOT_FOUND: 'The id names nothing that the viewer may see.',
+  CONFLICT: 'The state excludes the change, or an idempotency key was used for another request. Read again, then decide.',
+  ALREADY_EXISTS: 'There is one already.',
+  UNAUTHENTICATED: 'No valid access token. Refresh it, or sign in.',
+  INVALID_CREDENTIALS: 'E-mail address or password is wrong.',
+  FORBIDDEN: "The viewer's role does not include it.",
+  RATE_LIMITED: 'Too many requests. Wait, then try again.',
+  PAYLOAD_TOO_LARGE: 'A file, text or body is larger than allowed.',
+  UNSUPPORTED_MEDIA_TYPE: 'The content is of a kind that is not understood.',
+  DOCUMENT_NOT_READY: 'The document is still being ingested.',
+  DOCUMENT_ENCRYPTED: 'The document needs a password. Upload it without one.',
+  DOCUMENT_HAS_NO_TEXT: 'The document holds no text, e.g. a scan. Upload one with a text layer.',
+  DOCUMENT_CORRUPT: 'The document is damaged. Save it again and upload that.',
+  DOCUMENT_TOO_COMPLEX: 'Reading the document takes more memory than allowed. Split it.',
+  RUN_IN_PROGRESS: 'An answer is still being written in this session.',
+  RUN_NOT_ACTIVE: 'The run has ended.',
+  INTERRUPT_ALREADY_RESOLVED: 'Somebody has answered the question already.',
+  PROVIDER_UNAVAILABLE: 'The model cannot be reached or failed. Try again.',
+  PROVIDER_REJECTED: 'The model refused the request. Another try will not help.',
+  CIRCUIT_OPEN: 'The model failed repeatedly and is left alone for a while.',
+  TIMEOUT: 'It took longer than allowed.',
+  CONTEXT_TOO_LONG: 'Conversation and passages are longer than the model can read.',
+  LIMIT_EXCEEDED: 'A limit of the connection or the run was reached.',
+  QUERY_TOO_COMPLEX: 'The operation is too deep or too costly. Ask for less at once.',
+  SHUTTING_DOWN: 'The instance is about to stop. Try again; another one will answer.',
+  INTERNAL: 'Something unexpected on our side; quote the request id.',
+});
+export const PermissionEnum = describedEnum<Record<Permission, string>>('Permission', 'What a role may do.', {
+  PROFILE_READ: 'See profiles.',
+  PROFILE_WRITE: 'Make, change and archive profiles.',
+  DOCUMENT_READ: 'See and search documents.',
+  DOCUMENT_WRITE: 'Add, replace and delete documents.',
+  CHAT: 'Make sessions and send messages.',
+  TASK: 'Keep tasks.',
+  CONFIG_READ: 'See the configuration.',
+  CONFIG_WRITE: 'Change providers and the workspace.',
+  MEMBER_ADMIN: 'Add and remove members and change their roles.',
+});
 
 const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError']);
 

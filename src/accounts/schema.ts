@@ -1,13 +1,19 @@
 // How accounts are asked: the viewer, workspaces and members, and the mutations that sign in and out.
-import { attempt, builder, connection, decodeId, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum } from '../builder.ts';
-import { roles, type Context, type Viewer } from '../context.ts';
+import { attempt, builder, connection, decodeId, describedEnum, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum } from '../builder.ts';
+import type { Context, Role, Viewer } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { paginate } from '../platform/page.ts';
 import { AuthSession, Member, User, Workspace } from './entity.ts';
 import { scoped } from './scoped.ts';
 import * as accounts from './service.ts';
 
-export const RoleEnum = builder.enumType('Role', { values: roles, description: 'What a member is in a workspace; roles include the rights of those after them.' });
+export const RoleEnum = describedEnum<Record<Role, string>>('Role', 'What a member is in a workspace; each includes the rights of those after it.', {
+  OWNER: 'May also make and unmake owners; a workspace has at least one.',
+  ADMIN: 'May also see and change the configuration, and members.',
+  EDITOR: 'May also change profiles and documents.',
+  MEMBER: 'May also chat and keep tasks.',
+  VIEWER: 'May see profiles and documents.',
+});
 
 /** A user; visible to the members of their workspaces. */
 export const UserNode = builder.loadableNodeRef('User', {

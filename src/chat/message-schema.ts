@@ -1,16 +1,22 @@
 // How messages are asked and rated: their text, their citations, and their place in the tree.
 import DataLoader from 'dataloader';
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, builder, decodeId, payload } from '../builder.ts';
+import { attempt, builder, decodeId, describedEnum, payload } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { DocumentChunkNode, DocumentNode, SourceLocation } from '../documents/schema.ts';
-import { Citation, feedbackRatings, Message, MessageBlock, messageRoles, messageStatuses, type Run } from './entity.ts';
+import { Citation, Message, MessageBlock, type FeedbackRating, type MessageRole, type MessageStatus, type Run } from './entity.ts';
 import { ChatSessionNode, MessageNode, RunNode, Usage, usageOf } from './nodes.ts';
 import * as chat from './service.ts';
 
-const MessageRoleEnum = builder.enumType('MessageRole', { values: messageRoles, description: 'Who speaks.' });
-const MessageStatusEnum = builder.enumType('MessageStatus', { values: messageStatuses, description: 'How far a message is. CANCELLED and FAILED keep the text that was written.' });
-const FeedbackRatingEnum = builder.enumType('FeedbackRating', { values: feedbackRatings, description: 'Helpful or not.' });
+const MessageRoleEnum = describedEnum<Record<MessageRole, string>>('MessageRole', 'Who speaks.', { USER: 'A person.', ASSISTANT: 'The assistant.', TOOL: 'A tool that the assistant called.', SYSTEM: 'Parley itself.' });
+const MessageStatusEnum = describedEnum<Record<MessageStatus, string>>('MessageStatus', 'How far a message is.', {
+  STREAMING: 'It is being written.',
+  COMPLETE: 'It will not change any more.',
+  CANCELLED: 'Somebody ended it; what was written stays.',
+  FAILED: 'Its run failed; what was written stays.',
+  INTERRUPTED: 'Its run waits for an answer of a person.',
+});
+const FeedbackRatingEnum = describedEnum<Record<FeedbackRating, string>>('FeedbackRating', 'How an answer was rated.', { UP: 'Helpful.', DOWN: 'Not helpful.' });
 
 const blocksOf = (ctx: Context) => scoped(ctx, MessageBlock).select().selectAll().orderBy('index');
 const TextBlock = builder.objectRef<MessageBlock>('TextBlock').implement({

@@ -1,18 +1,26 @@
 // How runs are asked, started and cancelled.
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, builder, decodeId, ErrorCodeEnum, payload } from '../builder.ts';
+import { attempt, builder, decodeId, describedEnum, ErrorCodeEnum, payload } from '../builder.ts';
 import { permit, type Context } from '../context.ts';
 import { JobStatusEnum } from '../documents/schema.ts';
 import { ProfileVersionNode, RetrievalSettingsInput, retrievalOf } from '../profiles/schema.ts';
 import { SearchDegradationEnum } from '../search/schema.ts';
 import { decodeModelId, ModelNode } from '../system/schema.ts';
 import { encodeCursor } from './cursor.ts';
-import { ModelAttempt, RunStep, runStatuses, type RunError } from './entity.ts';
+import { ModelAttempt, RunStep, type RunError, type RunStatus } from './entity.ts';
 import { ChatSessionNode, MessageNode, rowId, RunNode, Usage, usageOf } from './nodes.ts';
 import * as sending from './sending.ts';
 
 /** How far a run is. */
-export const RunStatusEnum = builder.enumType('RunStatus', { values: runStatuses, description: 'How far a run is; SUCCEEDED, FAILED, CANCELLED and TIMED_OUT are final.' });
+export const RunStatusEnum = describedEnum<Record<RunStatus, string>>('RunStatus', 'How far a run is.', {
+  QUEUED: 'It waits for an instance, or behind another run.',
+  RUNNING: 'An instance works on it.',
+  INTERRUPTED: 'It waits for an answer of a person.',
+  SUCCEEDED: 'The answer is complete. Final.',
+  FAILED: '`error` says why. Final.',
+  CANCELLED: 'Somebody ended it; what was written stays. Final.',
+  TIMED_OUT: 'It took longer than a run may. Final.',
+});
 const ConcurrencyPolicyEnum = builder.enumType('ConcurrencyPolicy', {
   description: 'What a message does while another run of the session is active.',
   values: {

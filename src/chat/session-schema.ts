@@ -1,20 +1,20 @@
 // How sessions are asked and changed.
 import { DeletePayload, UserNode } from '../accounts/schema.ts';
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, bothWaysArgs, builder, decodeId, encodeId, forwardArgs, payload } from '../builder.ts';
+import { attempt, bothWaysArgs, builder, decodeId, describedEnum, encodeId, forwardArgs, payload } from '../builder.ts';
 import { permit, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { pageOf, paginate, paginateEach, type Page, type PageArgs } from '../platform/page.ts';
 import { ProfileNode } from '../profiles/schema.ts';
 import { encodeCursor } from './cursor.ts';
-import { ChatSession, Message, Run, visibilities } from './entity.ts';
+import { ChatSession, Message, Run, type Visibility } from './entity.ts';
 import { branchesTo } from './messages.ts';
 import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode, Usage, type UsageShape } from './nodes.ts';
 import * as chat from './service.ts';
 import { visibleSessions } from './sessions.ts';
 import type { Typing } from './typing.ts';
 
-const VisibilityEnum = builder.enumType('SessionVisibility', { values: visibilities, description: 'PRIVATE: its owner only. WORKSPACE: members with CHAT may read, write and be seen typing.' });
+const VisibilityEnum = describedEnum<Record<Visibility, string>>('SessionVisibility', 'Who sees a session.', { PRIVATE: 'Its owner only.', WORKSPACE: 'Members with CHAT may read, write and be seen typing.' });
 
 /** Somebody typing. */
 export const TypingState = builder.objectRef<Typing>('TypingState').implement({

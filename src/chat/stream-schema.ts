@@ -1,20 +1,20 @@
 // How a session's stream is asked: the events and the subscriptions. docs/streaming.md is the protocol.
-import { builder, decodeId, encodeId } from '../builder.ts';
+import { builder, decodeId, describedEnum, encodeId } from '../builder.ts';
 import { countTokens } from '../text/counts.ts';
-import { truncationCauses, type RunError, type RunStatus, type RunStep, type TruncationCause } from './entity.ts';
+import type { RunError, RunStatus, RunStep, TruncationCause } from './entity.ts';
 import type { StreamItem } from './follow.ts';
 import { CitationObject, type CitationShape } from './message-schema.ts';
 import { ChatSessionNode, MessageNode, RunNode, Usage, type UsageShape } from './nodes.ts';
 import { RunErrorObject, RunStatusEnum, RunStepObject } from './run-schema.ts';
 import { followSession } from './service.ts';
 import { TypingState } from './session-schema.ts';
-import { changeKinds, sessionChanges, type SessionChange } from './sessions.ts';
+import { sessionChanges, type ChangeKind, type SessionChange } from './sessions.ts';
 
 type EventItem = Extract<StreamItem, { kind: 'event' }> & { readonly sessionId: string };
 type DeltaItem = Extract<StreamItem, { kind: 'delta' }>;
 type ResetItem = Extract<StreamItem, { kind: 'reset' }> & { readonly sessionId: string };
 
-const TruncationCauseEnum = builder.enumType('TruncationCause', { values: truncationCauses, description: 'Why text is withdrawn: another model, or another instance, goes on.' });
+const TruncationCauseEnum = describedEnum<Record<TruncationCause, string>>('TruncationCause', 'Why text is withdrawn.', { MODEL_FELL_BACK: 'Another model goes on.', RUN_TAKEN_OVER: 'Another instance goes on.' });
 const StreamResetReasonEnum = builder.enumType('StreamResetReason', {
   description: 'Why a reader must start over.',
   values: {
@@ -22,8 +22,8 @@ const StreamResetReasonEnum = builder.enumType('StreamResetReason', {
     SLOW_CONSUMER: { description: 'The reader fell too far behind while it was reading.' },
   },
 });
-const DraftKindEnum = builder.enumType('DraftKind', { values: ['TEXT', 'REASONING'] as const, description: 'What a draft is.' });
-const ChangeKindEnum = builder.enumType('ChangeKind', { values: changeKinds, description: 'What happened to something.' });
+const DraftKindEnum = describedEnum('DraftKind', 'What a draft is.', { TEXT: 'Visible text.', REASONING: "The model's reasoning." });
+const ChangeKindEnum = describedEnum<Record<ChangeKind, string>>('ChangeKind', 'What happened to something.', { CREATED: 'It was made.', UPDATED: 'It was changed.', DELETED: 'It is gone.' });
 
 const StreamEvent = builder.interfaceRef<EventItem | DeltaItem>('StreamEvent').implement({
   description:

@@ -9,7 +9,7 @@ import { offlineDimensions, OfflineEmbeddings } from './offline-embeddings.ts';
 import { openaiChat, openaiEmbeddings, openaiProvider, type OpenAISettings } from './openai.ts';
 import type { ChatOptions, ModelCapability, ModelInfo, ProviderInfo } from './provider.ts';
 
-export type { ChatOptions, ModelCapability, ModelInfo, ProviderInfo } from './provider.ts';
+export type { ChatOptions, ModelCapability, ModelInfo, ProviderInfo, ProviderKind } from './provider.ts';
 
 /** Keys, addresses and chosen models, as the environment gives them; a model may be named with or without its provider. */
 export interface ModelSettings {

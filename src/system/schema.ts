@@ -1,8 +1,8 @@
 // What the installation itself is: health, status, providers and models, and the configuration that clients need to know.
-import { builder, decodeName } from '../builder.ts';
+import { builder, decodeName, describedEnum } from '../builder.ts';
 import { permit, requireViewer, type Context } from '../context.ts';
 import { NotFoundError } from '../platform/errors.ts';
-import type { ModelInfo, ProviderInfo } from '../models/catalog.ts';
+import type { ModelCapability, ModelInfo, ProviderInfo, ProviderKind } from '../models/catalog.ts';
 import { componentStatuses, overallState, type ComponentStatus, type HealthState } from './status.ts';
 
 const HealthStateEnum = builder.enumType('HealthState', {
@@ -49,17 +49,27 @@ const SystemStatusObject = builder.objectRef<SystemStatus>('SystemStatus').imple
   }),
 });
 
-const ProviderKindEnum = builder.enumType('ProviderKind', {
-  values: ['OPENAI', 'GEMINI', 'ANTHROPIC', 'OPENAI_COMPATIBLE', 'OFFLINE'] as const,
-  description: 'How a provider is spoken to.',
+const ProviderKindEnum = describedEnum<Record<ProviderKind, string>>('ProviderKind', 'How a provider is spoken to.', {
+  OPENAI: 'As OpenAI.',
+  GEMINI: 'As Google Gemini.',
+  ANTHROPIC: 'As Anthropic.',
+  OPENAI_COMPATIBLE: 'As OpenAI, at another address.',
+  OFFLINE: 'Not at all: it is part of Parley.',
 });
-const ModelCapabilityEnum = builder.enumType('ModelCapability', {
-  values: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT', 'REASONING', 'EMBEDDING', 'RERANK'] as const,
-  description: 'What a model can do.',
+const ModelCapabilityEnum = describedEnum<Record<ModelCapability, string>>('ModelCapability', 'What a model can do.', {
+  CHAT: 'Answer messages.',
+  TOOLS: 'Call tools.',
+  STREAMING: 'Send its answer token by token.',
+  VISION: 'Read images.',
+  STRUCTURED_OUTPUT: 'Answer by a JSON Schema.',
+  REASONING: 'Show its reasoning.',
+  EMBEDDING: 'Embed texts.',
+  RERANK: 'Rank passages.',
 });
-const CircuitStateEnum = builder.enumType('CircuitState', {
-  values: ['CLOSED', 'HALF_OPEN', 'OPEN'] as const,
-  description: 'CLOSED: calls pass; OPEN: calls are refused after repeated failures; HALF_OPEN: one call probes.',
+const CircuitStateEnum = describedEnum('CircuitState', "Whether a provider's calls pass.", {
+  CLOSED: 'They pass.',
+  HALF_OPEN: 'One probes.',
+  OPEN: 'They are refused after repeated failures.',
 });
 
 /** A vendor of models, by its id in the catalog. */

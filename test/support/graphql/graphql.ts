@@ -143,17 +143,26 @@ export type JobStatus =
 
 /** Who speaks. */
 export type MessageRole =
+  /** The assistant. */
   | 'ASSISTANT'
+  /** Parley itself. */
   | 'SYSTEM'
+  /** A tool that the assistant called. */
   | 'TOOL'
+  /** A person. */
   | 'USER';
 
-/** How far a message is. CANCELLED and FAILED keep the text that was written. */
+/** How far a message is. */
 export type MessageStatus =
+  /** Somebody ended it; what was written stays. */
   | 'CANCELLED'
+  /** It will not change any more. */
   | 'COMPLETE'
+  /** Its run failed; what was written stays. */
   | 'FAILED'
+  /** Its run waits for an answer of a person. */
   | 'INTERRUPTED'
+  /** It is being written. */
   | 'STREAMING';
 
 /** A new user. */
@@ -186,7 +195,7 @@ export type RetrievalMode =
 export type RetrievalSettingsInput = {
   /** Tokens that a passage shares with the next, less than half of chunkSize. Default: 40. */
   chunkOverlap?: number | null | undefined;
-  /** Tokens of a passage, 50–2000. Default: 400. */
+  /** Tokens of a passage, 50–2000. Default: 512. */
   chunkSize?: number | null | undefined;
   /** Tokens of all passages together, 100–200,000. Default: 3000. */
   maxContextTokens?: number | null | undefined;
@@ -206,14 +215,21 @@ export type RetrievalSettingsInput = {
   topK?: number | null | undefined;
 };
 
-/** How far a run is; SUCCEEDED, FAILED, CANCELLED and TIMED_OUT are final. */
+/** How far a run is. */
 export type RunStatus =
+  /** Somebody ended it; what was written stays. Final. */
   | 'CANCELLED'
+  /** `error` says why. Final. */
   | 'FAILED'
+  /** It waits for an answer of a person. */
   | 'INTERRUPTED'
+  /** It waits for an instance, or behind another run. */
   | 'QUEUED'
+  /** An instance works on it. */
   | 'RUNNING'
+  /** The answer is complete. Final. */
   | 'SUCCEEDED'
+  /** It took longer than a run may. Final. */
   | 'TIMED_OUT';
 
 /** What to look for, and where. */
@@ -261,9 +277,11 @@ export type SendMessageInput = {
   timeZone?: string | null | undefined;
 };
 
-/** PRIVATE: its owner only. WORKSPACE: members with CHAT may read, write and be seen typing. */
+/** Who sees a session. */
 export type SessionVisibility =
+  /** Its owner only. */
   | 'PRIVATE'
+  /** Members with CHAT may read, write and be seen typing. */
   | 'WORKSPACE';
 
 /** Files to add: PDF, Word (DOCX), Markdown, HTML or plain text; what a file is, is told by its content. */
