@@ -1,4 +1,4 @@
-// The door: GraphQL over HTTP (queries, mutations, uploads, server-sent events) and WebSocket, GraphiQL, health and readiness.
+// The door: GraphQL over HTTP (queries, mutations, uploads, server-sent events) and WebSocket, GraphiQL, health, readiness and metrics.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createYoga } from 'graphql-yoga';
@@ -70,6 +70,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     if (!URL.canParse(`http://${request.headers.host ?? 'localhost'}`)) return answer(response, 400, { status: 'bad host' });
     if (pathname === '/health') return answer(response, 200, { status: 'ok' });
     if (pathname === '/ready') return await ready(app, response);
+    if (pathname === '/metrics') return void response.writeHead(200, { 'content-type': app.metrics.registry.contentType }).end(await app.metrics.registry.metrics());
     if (pathname !== null && (await graphiql?.handle(request, response))) return;
     if (pathname !== endpoint) return answer(response, 404, { status: 'not found', graphql: endpoint });
     // The answer depends on the origin, whether or not there is one: caches must not mix them up.
