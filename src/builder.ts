@@ -122,6 +122,8 @@ export const OrderDirectionEnum = describedEnum('OrderDirection', 'Ascending or 
 
 // ---------- ids ----------
 
+/** The id of no row. */
+const nobody = '00000000-0000-0000-0000-000000000000';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The global id of a row: opaque to clients, unique over all types. */
@@ -148,9 +150,10 @@ export function decodeName(typename: string, globalId: string, field: readonly s
   return read.id;
 }
 
-/** The ids among `ids` that can be rows' ids; the others name nothing. */
+/** The ids among `ids` that can be rows' ids; the others name nothing. Never empty, as SQL knows no empty list. */
 export function onlyUuids(ids: readonly string[]): string[] {
-  return ids.filter((id) => uuid.test(id));
+  const possible = ids.filter((id) => uuid.test(id));
+  return possible.length > 0 ? possible : [nobody];
 }
 
 /** As Pothos needs it: what names no node reads as the id of nobody. */

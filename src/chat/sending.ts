@@ -11,7 +11,7 @@ import { encodeCursor } from './cursor.ts';
 import { everyRun, runChanged } from './engine.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
 import { announce, append, newId, type NewEvent } from './events.ts';
-import { announceSession, lockSession, visibleSessions } from './sessions.ts';
+import { announceSession, idempotencyKey, lockSession, visibleSessions } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
 export const concurrencyPolicies = ['REJECT', 'ENQUEUE', 'INTERRUPT', 'ROLLBACK'] as const;
@@ -125,7 +125,7 @@ const ianaZone = z.string().refine(
 
 async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Promise<Sent> {
   if (ctx.app.draining) throw new GenericError('SHUTTING_DOWN', 'This instance is about to stop. Send again; another one will take it.');
-  const key = validate(z.string().min(1, 'The idempotency key is empty.').max(200, 'The idempotency key has more than 200 characters.'), request.idempotencyKey, ['idempotencyKey']);
+  const key = validate(idempotencyKey, request.idempotencyKey, ['idempotencyKey']);
   const requestHash = createHash('sha256').update(JSON.stringify(request.identity)).digest('hex');
   const known = await findSent(ctx, viewer, key, requestHash);
   if (known) return known;

@@ -11,12 +11,17 @@ import { ChatEvent, ChatSession, Message, MessageBlock, Run, Citation, type Feed
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import { follow, type StreamItem } from './follow.ts';
 import { branchIds } from './messages.ts';
-import { announceSession, assertVisible, lockSession } from './sessions.ts';
+import { announceSession, assertVisible, idempotencyKey, lockSession } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
 /** Somebody who types is shown for so long after the last sign of it. */
 const typingMs = 6_000;
-const title = z.string().trim().min(1, 'The title is empty; leave it out for none.').max(200, 'The title has more than 200 characters.');
+const title = z
+  .string()
+  .trim()
+  .min(1, 'The title is empty; leave it out for none.')
+  .max(200, 'The title has more than 200 characters.')
+  .refine((text) => !text.includes('\0'), 'The title holds a NUL character, which cannot be stored.');
 const sessionUpdated: NewEvent = { type: 'SessionUpdated', payload: {} };
 
 /** Makes a session; the same idempotency key returns the same session. */
@@ -26,7 +31,7 @@ export async function createChatSession(
 ): Promise<string> {
   const viewer = permit(ctx, 'CHAT');
   const named = input.title === null ? null : validate(title, input.title, ['title']);
-  const key = input.idempotencyKey === null ? null : validate(z.string().min(1).max(200), input.idempotencyKey, ['idempotencyKey']);
+  const key = input.idempotencyKey === null ? null : validate(idempotencyKey, input.idempotencyKey, ['idempotencyKey']);
   await profileVersionForRun(ctx, input.profileId);
   const existing = async (): Promise<string | null> => {
     if (key === null) return null;

@@ -1,4 +1,5 @@
 // Who may see a session, and the list of sessions as it changes.
+import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
 import { permit, requireViewer, type App, type Context } from '../context.ts';
 import { topic } from '../platform/bus.ts';
@@ -9,6 +10,13 @@ import { ChatSession, type Visibility } from './entity.ts';
 
 export const changeKinds = ['CREATED', 'UPDATED', 'DELETED'] as const;
 export type ChangeKind = (typeof changeKinds)[number];
+
+/** A client's name for what it asks, by which a second asking is recognised. */
+export const idempotencyKey = z
+  .string()
+  .min(1, 'The idempotency key is empty.')
+  .max(200, 'The idempotency key has more than 200 characters.')
+  .refine((key) => !key.includes('\0'), 'The idempotency key holds a NUL character, which cannot be stored.');
 
 /** A change of the session list, keyed by workspace. */
 export interface SessionChange {
