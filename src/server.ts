@@ -14,10 +14,16 @@ import { componentStatuses, overallState } from './system/status.ts';
 
 const endpoint = '/graphql';
 
+/** How long requests under way may take to finish when the server closes. */
+const finishingMs = 5_000;
+
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
-  /** Stops accepting and closes what is open: sockets with 1012, so that clients connect elsewhere. */
+  /**
+   * Stops accepting and closes what is open: sockets with 1012 and event streams by their end, so that clients connect
+   * elsewhere; requests under way have some seconds to finish.
+   */
   close(): Promise<void>;
 }
 
@@ -57,7 +63,10 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
   });
   const graphiql = options.developmentToken && createGraphiql({ endpoint, developmentToken: options.developmentToken });
 
+  const answering = new Set<ServerResponse>();
   const http = createServer((request, response) => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
     route(request, response).catch((error: unknown) => {
       app.log.error({ err: error }, 'a request failed unexpectedly');
       if (!response.headersSent) answer(response, 500, { status: 'error' });
@@ -90,9 +99,15 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     async close() {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+      for (const response of answering) {
+        // Whatever connection it came by is not for another request.
+        if (!response.headersSent) response.setHeader('connection', 'close');
+        else if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.end();
+      }
+      const impatience = setTimeout(() => http.closeAllConnections(), finishingMs);
       await closeSockets();
-      http.closeAllConnections();
       await closed;
+      clearTimeout(impatience);
       await yoga.dispose();
     },
   };

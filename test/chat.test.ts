@@ -227,7 +227,7 @@ describe('a stream', () => {
   });
 
   it('does not slow others nor hold anything for a reader that stops reading, and that one catches up exactly', async () => {
-    const words = Array.from({ length: 1_500 }, (_, index) => `word${index} ${'x'.repeat(1_000)} `);
+    const words = Array.from({ length: 1_000 }, (_, index) => `word${index} ${'x'.repeat(1_000)} `);
     const text = words.join('');
     const run = async (withPaused: boolean): Promise<{ milliseconds: number; heap: number }> => {
       const { sessionId, cursor, call } = await begin();
@@ -246,11 +246,13 @@ describe('a stream', () => {
       return { milliseconds, heap };
     };
     await run(false);
-    const alone = await run(false);
-    const beside = await run(true);
-    expect(beside.milliseconds / alone.milliseconds).toBeLessThan(2);
-    // The text itself is 1.5 million characters: a queue of it for the paused reader would show.
-    expect(beside.heap - alone.heap).toBeLessThan(text.length);
+    const rounds: { alone: Awaited<ReturnType<typeof run>>; beside: Awaited<ReturnType<typeof run>> }[] = [];
+    for (let round = 0; round < 4; round++) rounds.push({ alone: await run(false), beside: await run(true) });
+    // The fastest of interleaved rounds: what else the machine does at times counts for neither.
+    const least = (which: 'alone' | 'beside', what: 'milliseconds' | 'heap'): number => Math.min(...rounds.map((round) => round[which][what]));
+    expect(least('beside', 'milliseconds') / least('alone', 'milliseconds')).toBeLessThan(2);
+    // A queue of the text for the paused reader would show.
+    expect(least('beside', 'heap') - least('alone', 'heap')).toBeLessThan(text.length);
   });
 });
 

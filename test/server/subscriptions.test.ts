@@ -189,7 +189,7 @@ describe('server-sent events', () => {
 });
 
 describe('a stop', () => {
-  it('closes sockets with 1012 and does not wait for a client that never answers', async () => {
+  it('closes sockets with 1012, ends event streams, lets a request finish, and does not wait for a client that never answers', async () => {
     const other = await createTestApp();
     const bob = await other.signUp();
     const polite = await openSocket(other.url, bob.accessToken);
@@ -199,7 +199,16 @@ describe('a stop', () => {
     const events = await openEvents(bob.accessToken, await makeSession(bob, other), other);
     expect(await events.next()).toEqual(CAUGHT_UP);
     const start = performance.now();
-    await other.close();
+    const slow = connect(other.server.port, '127.0.0.1');
+    const body = JSON.stringify({ query: '{ viewer { user { email } } }' });
+    slow.write(`POST /graphql HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nAuthorization: Bearer ${bob.accessToken}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await new Promise((resolve) => slow.once('data', resolve));
+    const answer = new Promise((resolve) => slow.once('data', resolve));
+    const closed = other.close();
+    slow.write(body);
+    expect(String(await answer)).toContain(bob.email);
+    expect(await events.next()).toBeNull();
+    await closed;
     expect(await polite.closed).toMatchObject({ code: 1012 });
     expect(performance.now() - start).toBeLessThan(10_000);
     deaf.destroy();
