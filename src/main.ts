@@ -12,6 +12,8 @@ try {
   config = loadConfig(withEnvFiles());
   const app = await createApp(config);
   try {
+    const ignored = ignoredSettings(config);
+    if (ignored.length > 0) app.log.warn(`This version does nothing with ${ignored.join(', ')}.`);
     const demo = config.seed ? await seedDemo(app) : null;
     const developing = config.environment === 'development';
     const server = await startServer(app, developing ? { developmentToken: () => demoToken(app) } : {});
@@ -38,4 +40,17 @@ try {
 } catch (error) {
   printStartupFailure(error, config);
   process.exit(1);
+}
+
+/** Settings that are checked but not acted upon yet: whoever sets them must not believe otherwise. */
+function ignoredSettings({ redisUrl, workers, langfuse, models }: Config): string[] {
+  const given: Readonly<Record<string, boolean>> = {
+    REDIS_URL: redisUrl !== null,
+    WORKERS: workers > 1,
+    LANGFUSE_PUBLIC_KEY: langfuse !== null,
+    ANTHROPIC_API_KEY: models.anthropicApiKey !== null,
+    GOOGLE_API_KEY: models.googleApiKey !== null,
+    PINECONE_API_KEY: models.pineconeApiKey !== null,
+  };
+  return Object.keys(given).filter((name) => given[name]);
 }

@@ -66,7 +66,11 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
   const answering = new Set<ServerResponse>();
   const http = createServer((request, response) => {
     answering.add(response);
-    response.once('close', () => answering.delete(response));
+    response.once('close', () => {
+      answering.delete(response);
+      // A connection that was busy when the server closed stays open until somebody closes it.
+      if (!http.listening) setImmediate(() => http.closeIdleConnections());
+    });
     route(request, response).catch((error: unknown) => {
       app.log.error({ err: error }, 'a request failed unexpectedly');
       if (!response.headersSent) answer(response, 500, { status: 'error' });
@@ -100,9 +104,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     async close() {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       for (const response of answering) {
-        // Whatever connection it came by is not for another request.
-        if (!response.headersSent) response.setHeader('connection', 'close');
-        else if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.end();
+        if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.end();
       }
       const impatience = setTimeout(() => http.closeAllConnections(), finishingMs);
       await closeSockets();

@@ -159,6 +159,7 @@ function contradictions(values: Partial<Environment>, given: Readonly<Record<str
     if (values.ALLOWED_ORIGINS?.includes('*')) {
       faults.push('ALLOWED_ORIGINS is "*" in production. Allowed: exact origins. Name them, such as https://chat.example.com.');
     }
+    if (values.SEED === true) faults.push('SEED is on in production. Allowed: off; the demo user has a password that everybody knows. Remove it.');
     for (const limit of rateLimitNames.map(variableOf)) {
       if (values[limit] === 'off') faults.push(`${limit} is "off" in production. Allowed: count/seconds. Set a number, such as 100/60.`);
     }

@@ -64,6 +64,12 @@ describe('settings', () => {
     }
   });
 
+  it('refuse the demo in production, whose password everybody knows', () => {
+    const production = { NODE_ENV: 'production', JWT_SECRET_KEY: 'x'.repeat(32) };
+    expect(() => loadConfig({ ...production, SEED: '1' })).toThrow('SEED is on in production');
+    expect(loadConfig(production).seed).toBe(false);
+  });
+
   it('require a signing secret of 32 characters in production and staging only', () => {
     for (const NODE_ENV of ['production', 'staging']) {
       expect(faultsOf({ NODE_ENV })).toEqual([expect.stringContaining('JWT_SECRET_KEY is absent')]);
