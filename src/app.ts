@@ -58,7 +58,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   let closing: Promise<void> | null = null;
   const close = (drainMs = 10_000): Promise<void> =>
     (closing ??= (async () => {
-      for (const closer of closers.reverse()) await closer(drainMs);
+      const failures: unknown[] = [];
+      for (const closer of closers.reverse()) await closer(drainMs).catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed.');
     })());
   try {
     const log = options.log ?? (await createLog(config));
@@ -113,7 +115,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     if (config.role !== 'api') await engine.start();
     return app;
   } catch (error) {
-    await close();
+    // What made the start fail says more than what could not be closed after it.
+    await close().catch(() => undefined);
     throw error;
   }
 }

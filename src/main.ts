@@ -3,13 +3,15 @@ import { createApp } from './app.ts';
 import { demoToken, seedDemo } from './demo.ts';
 import { loadConfig, type Config } from './platform/config.ts';
 import { withEnvFiles } from './platform/env-files.ts';
-import { printStartupFailure } from './platform/startup.ts';
+import { assertPortFree, printStartupFailure } from './platform/startup.ts';
 import { startServer } from './server.ts';
 import { welcome } from './welcome.ts';
 
 let config: Config | undefined;
 try {
   config = loadConfig(withEnvFiles());
+  // Before the database is opened and filled, which takes seconds at a first start.
+  await assertPortFree(config);
   const app = await createApp(config);
   try {
     const ignored = ignoredSettings(config);
@@ -34,7 +36,7 @@ try {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   } catch (error) {
-    await app.close();
+    await app.close().catch(() => undefined);
     throw error;
   }
 } catch (error) {

@@ -7,7 +7,11 @@ var neededMajor = 24;
 var signals = ['SIGTERM', 'SIGHUP', 'SIGINT'];
 
 if (parseInt(process.versions.node, 10) >= neededMajor) {
-  import('./main.ts').catch(explainImportFailure);
+  import('module').then(function (module) {
+    // Compiled code is kept between starts, which makes later ones faster.
+    module.enableCompileCache();
+    return import('./main.ts');
+  }).catch(explainImportFailure);
 } else {
   Promise.all([import('fs'), import('child_process'), import('url')]).then(function (modules) {
     var fs = modules[0];

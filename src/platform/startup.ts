@@ -2,6 +2,7 @@
  * Why a start failed, in three parts: what happened, why, and what to do. Known causes (a busy port, wrong settings,
  * a database that does not answer) get their own words; everything else stays an ordinary error with its stack.
  */
+import { createServer } from 'node:net';
 import { ConfigError } from './config.ts';
 import type { Config } from './config.ts';
 
@@ -53,6 +54,15 @@ export function printStartupFailure(
   write(
     `\nParley did not start.\n\n  What happened: ${failure.what}\n  Why: ${failure.why}\n  What to do: ${failure.whatToDo}\n\n`,
   );
+}
+
+/** Rejects with the system's error, e.g. EADDRINUSE, when the port cannot be listened on. */
+export function assertPortFree({ port, host }: { readonly port: number; readonly host: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
 }
 
 interface SystemError extends Error {
