@@ -402,6 +402,26 @@ describe('access', () => {
     expect(JSON.stringify(following.events.at(-1))).toContain('FORBIDDEN');
   });
 
+  it('does not reach into other sessions by the id of a message there', async () => {
+    const { sessionId, cursor, call } = await begin('Mine');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.end();
+    await stream.until(isFinal);
+    const { messages } = (await ada.ask('query ($id: ID!) { chatSession(id: $id) { messages { nodes { id } } } }', { id: sessionId })).chatSession;
+    const messageId = messages.nodes[0].id;
+    const LEAF = 'query ($id: ID!, $leaf: ID!) { chatSession(id: $id) { messages(leafId: $leaf) { totalCount nodes { text } } } }';
+    const FORK = 'mutation ($input: ForkChatSessionInput!) { forkChatSession(input: $input) { session { id } userErrors { code field } } }';
+    const member = await parley.signUpInto(ada, 'MEMBER');
+    const eve = await parley.signUp('Eve');
+    for (const user of [member, eve]) {
+      const own = await makeSession(user, user === eve ? { profileId: await makeProfile(eve) } : {});
+      expect((await user.ask(LEAF, { id: own, leaf: messageId })).chatSession.messages).toEqual({ totalCount: 0, nodes: [] });
+      expect((await user.ask(FORK, { input: { sessionId: own, fromMessageId: messageId } })).forkChatSession.userErrors).toEqual([{ code: 'NOT_FOUND', field: ['fromMessageId'] }]);
+      expect((await send(own, 'Below yours', { parentMessageId: messageId }, user)).userErrors[0]).toMatchObject({ code: 'NOT_FOUND', field: ['parentMessageId'] });
+      expect((await user.ask('query ($id: ID!) { node(id: $id) { id } }', { id: messageId })).node).toBeNull();
+    }
+  });
+
   it('needs CHAT, and a stranger cannot tell foreign from absent', async () => {
     const { sessionId, runId, call } = await begin();
     call.end();
