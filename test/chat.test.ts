@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeId } from '../src/builder.ts';
+import { ChatEvent, MessageBlock, Run } from '../src/chat/entity.ts';
+import { kysely } from '../src/platform/database.ts';
 import { createTestApp, type Subscription, type TestApp, type TestUser } from './support/app.ts';
 import { startModelServer, type ModelCall, type ModelServer } from './support/model-server.ts';
 
@@ -284,6 +287,30 @@ describe('cancelRun', () => {
     await again.until(isFinal);
     expect(textOf(again.events)).toBe('Going on.');
     expect((await ada.ask('query ($id: ID!) { run(id: $id) { status } }', { id: runId })).run.status).toBe('SUCCEEDED');
+  });
+});
+
+describe('an owner of a run that was only asleep', () => {
+  it('writes no row and no event once another has taken the run over', async () => {
+    const { sessionId, runId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Old text');
+    await stream.until(isDelta('Old'));
+    const id = decodeId('Run', runId);
+    const db = kysely(parley.app.database.fork(), Run, ChatEvent, MessageBlock);
+    const taken = await db.updateTable('run').set({ attempt: 2, leaseOwner: 'another', leaseUntil: new Date(Date.now() + 60_000) }).where('id', '=', id).returning('outputMessageId').executeTakeFirstOrThrow();
+    const state = async () => ({
+      run: await db.selectFrom('run').select(['status', 'attempt', 'leaseOwner', 'outputTokens']).where('id', '=', id).executeTakeFirstOrThrow(),
+      events: await db.selectFrom('chat_event').select(['sequence', 'type']).where('sessionId', '=', decodeId('ChatSession', sessionId)).orderBy('sequence').execute(),
+      blocks: await db.selectFrom('message_block').select('text').where('messageId', '=', taken.outputMessageId as string).execute(),
+    });
+    const before = await state();
+    expect(before.run).toMatchObject({ status: 'RUNNING', attempt: 2, leaseOwner: 'another' });
+    call.say(' and more of it');
+    call.end();
+    while (parley.app.activity.runs > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(await state()).toEqual(before);
+    await db.updateTable('run').set({ status: 'FAILED' }).where('id', '=', id).execute();
   });
 });
 
