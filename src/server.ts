@@ -61,7 +61,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     },
     plugins: [useMultipart(config.uploads), useExecution(app)],
   });
-  const graphiql = options.developmentToken && createGraphiql({ endpoint, developmentToken: options.developmentToken });
+  const graphiql = options.developmentToken && createGraphiql({ endpoint, developmentToken: options.developmentToken, defaultQuery: firstQuery, title: 'Parley' });
 
   const answering = new Set<ServerResponse>();
   const http = createServer((request, response) => {
@@ -114,6 +114,18 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     },
   };
 }
+
+/** What somebody who is here for the first time sees: who they are, and the ids to go on with. */
+const firstQuery = `# With the demo data you are signed in as its user. Run this with Ctrl+Enter; every type is described in the docs on the left.
+# Then follow a chat, and send to it from another tab:
+#   subscription { chatEvents(sessionId: "…") { __typename ... on MessageDelta { text } } }
+#   mutation { sendMessage(input: { sessionId: "…", text: "…", idempotencyKey: "1" }) { run { id } userErrors { message } } }
+{
+  viewer { user { name email } workspace { name } role }
+  profiles { nodes { id name description documents { nodes { name status chunkCount } } } }
+  chatSessions { nodes { id title messages { nodes { role text citations { index quote documentName } } } } }
+}
+`;
 
 async function viewerOrRefusal(app: App, token: string) {
   try {
