@@ -119,6 +119,8 @@ describe('uploadDocuments', () => {
       { name: 'locked.pdf', content: encryptedPdf() },
       { name: 'blank.pdf', content: pdf(['', '']) },
       { name: 'torn.pdf', content: '%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 99 0 R >>\nendobj' },
+      { name: 'torn.docx', content: new Uint8Array(zip({ 'word/document.xml': '<w:document/>' }).subarray(0, 40)) },
+      { name: 'locked.docx', content: new Uint8Array(Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(504), Buffer.from('EncryptedPackage', 'utf16le')])) },
     ]);
     for (const job of jobs) expect(await ended(ada, job.id)).toMatchObject({ status: 'FAILED', stage: 'EXTRACTING', attempt: 1 });
     const made = await Promise.all(documents.map(({ id }: { id: string }) => read(ada, id)));
@@ -126,6 +128,8 @@ describe('uploadDocuments', () => {
       ['FAILED', 'DOCUMENT_ENCRYPTED', 'EXTRACTING', false, 0],
       ['FAILED', 'DOCUMENT_HAS_NO_TEXT', 'EXTRACTING', false, 0],
       ['FAILED', 'DOCUMENT_CORRUPT', 'EXTRACTING', false, 0],
+      ['FAILED', 'DOCUMENT_CORRUPT', 'EXTRACTING', false, 0],
+      ['FAILED', 'DOCUMENT_ENCRYPTED', 'EXTRACTING', false, 0],
     ]);
     expect(made[1].metadata.pageCount).toBe(2);
   });

@@ -69,7 +69,8 @@ async function run(attempt: Try): Promise<void> {
   if (version.fileId == null) throw new Error('The bytes of this version were removed.');
   const extracted = await extract(await readFile(ctx, version.fileId), {
     name: document.name,
-    mediaType: document.mediaType as MediaType,
+    // A text is of the type that its sender says; what is in a container is looked at again, and may not open.
+    ...(document.mediaType.startsWith('text/') && { mediaType: document.mediaType as MediaType }),
     chunking: await chunkingOf(ctx, document.id),
     ...ctx.app.config.extraction,
     signal: ctx.signal,

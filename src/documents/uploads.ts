@@ -7,6 +7,7 @@ import { kysely, sql } from '../platform/database.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { UploadTooLargeError, type FileUpload } from '../platform/multipart.ts';
 import { DocumentFile, DocumentPart, DocumentVersion } from './entity.ts';
+import { ExtractionError } from './extract.ts';
 import { detectMediaType, sanitizeFileName, type MediaType } from './media.ts';
 
 /** A file as it lies in the database. */
@@ -54,12 +55,22 @@ export async function storeFile(
     if (head === null) throw new ValidationError(`The file "${name}" is empty. Send one that has content.`, null, 'minLength');
     const whole = head;
     mediaType ??= await (whole.byteLength === sizeBytes
-      ? detectMediaType(whole, name)
-      : oneAtATime(async () => detectMediaType(await readFile(ctx, id), name)));
+      ? typeOfContainer(whole, name)
+      : oneAtATime(async () => typeOfContainer(await readFile(ctx, id), name)));
     return { id, name, mediaType, sizeBytes, checksum: hash.digest('hex') };
   } catch (error) {
     await deleteFile(ctx, id);
     throw error;
+  }
+}
+
+/** An Office file that cannot be opened is taken as a Word document: its ingestion ends with the reason. */
+async function typeOfContainer(bytes: Uint8Array, name: string): Promise<MediaType> {
+  try {
+    return await detectMediaType(bytes, name);
+  } catch (error) {
+    if (!(error instanceof ExtractionError) || error.code === 'UNSUPPORTED_MEDIA_TYPE') throw error;
+    return 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
   }
 }
 
