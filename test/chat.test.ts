@@ -265,9 +265,11 @@ describe('cancelRun', () => {
     const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
     call.say('Half an ');
     await stream.until(isDelta('Half'));
+    const asked = performance.now();
     const { cancelRun } = await ada.ask(CANCEL, { id: runId });
     expect(cancelRun.userErrors).toEqual([]);
     await call.abandoned;
+    expect(performance.now() - asked).toBeLessThan(1_000);
     await stream.until(isFinal);
     const events = stream.events.map((event) => event.chatEvents);
     expect(events.filter((event) => finals.includes(event.runStatus)).map((event) => event.runStatus)).toEqual(['CANCELLED']);
