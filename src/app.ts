@@ -1,4 +1,4 @@
-// The composition root: the only file that chooses PGlite or PostgreSQL, and offline or remote models; it registers what
+// The composition root: the only file that chooses PGlite or PostgreSQL, memory or Redis; it registers what
 // rooms offer, and starts and stops background work.
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -25,6 +25,7 @@ import { openDatabase } from './platform/database.ts';
 import { createJobs } from './platform/jobs.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
+import { openRedis } from './platform/redis.ts';
 import { profileHooks } from './profiles/service.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
@@ -79,6 +80,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const vectors = createPgVectorStore(database, log);
     await vectors.ensure();
     closers.push(() => vectors.close());
+    const redis = config.redis.url === null ? null : openRedis(config, log);
+    if (redis) closers.push(() => redis.close());
     const bus = createLocalBus((error) => log.error({ err: error }, 'a listener failed'));
     closers.push(() => bus.close());
     const models = createModels(config.models);
@@ -90,6 +93,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       config,
       log,
       database,
+      redis,
       bus,
       jobs,
       models,

@@ -7,6 +7,7 @@ import { ForbiddenError, unauthenticated, type Permission } from './platform/err
 import type { Jobs } from './platform/jobs.ts';
 import type { Logger } from './platform/log.ts';
 import type { Metrics } from './platform/metrics.ts';
+import type { Redis } from './platform/redis.ts';
 import type { Models } from './models/catalog.ts';
 
 export const roles = ['OWNER', 'ADMIN', 'EDITOR', 'MEMBER', 'VIEWER'] as const;
@@ -17,6 +18,8 @@ export interface App {
   readonly config: Config;
   readonly log: Logger;
   readonly database: Database;
+  /** Null without REDIS_URL. */
+  readonly redis: Redis | null;
   readonly bus: Bus;
   readonly jobs: Jobs;
   readonly models: Models;

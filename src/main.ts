@@ -45,9 +45,8 @@ try {
 }
 
 /** Settings that are checked but not acted upon yet: whoever sets them must not believe otherwise. */
-function ignoredSettings({ redisUrl, workers, langfuse, models }: Config): string[] {
+function ignoredSettings({ workers, langfuse, models }: Config): string[] {
   const given: Readonly<Record<string, boolean>> = {
-    REDIS_URL: redisUrl !== null,
     WORKERS: workers > 1,
     LANGFUSE_PUBLIC_KEY: langfuse !== null,
     ANTHROPIC_API_KEY: models.anthropicApiKey !== null,

@@ -63,6 +63,15 @@ export const environmentSchema = z.object({
       example: '1',
     },
   ),
+  DRAIN_TIMEOUT_SECONDS: whole(1, 600, 25, {
+    group: 'Process',
+    description: 'Seconds a stopping process may take: runs may finish, those that do not are handed over.',
+  }),
+  RUN_CAPACITY: whole(1, 1000, 64, { group: 'Process', description: 'Answers that one process writes at once; more wait.' }),
+  RUN_LEASE_SECONDS: whole(1, 300, 15, {
+    group: 'Process',
+    description: 'Seconds of silence after which another process takes over an answer.',
+  }),
   LOG_LEVEL: choice(logLevels, {
     group: 'Process',
     description: 'The least serious messages to log. Default: info, in test warn.',
@@ -94,10 +103,19 @@ export const environmentSchema = z.object({
     group: 'Storage',
     description: 'Connections to PostgreSQL that each process may hold.',
   }),
+  DATABASE_TIMEOUT_SECONDS: whole(1, 120, 15, {
+    group: 'Storage',
+    description: 'Seconds to wait at most for a free connection to PostgreSQL.',
+  }),
   REDIS_URL: url(['redis', 'rediss'], 'redis://localhost:6379', {
     group: 'Storage',
     description: 'Redis that carries live events and counts limits between processes. Absent: within the process.',
     secret: true,
+  }),
+  REDIS_POOL_SIZE: whole(1, 16, 1, { group: 'Storage', description: 'Connections to Redis for commands; one more listens.' }),
+  REDIS_COMMAND_TIMEOUT_MS: whole(50, 2000, 1000, {
+    group: 'Storage',
+    description: 'Milliseconds after which a command of Redis is given up; the process goes on without.',
   }),
 
   JWT_SECRET_KEY: secretText({
@@ -193,6 +211,12 @@ export const environmentSchema = z.object({
   MAX_SUBSCRIPTIONS_PER_CONNECTION: whole(1, 10_000, 50, {
     group: 'Bounds',
     description: 'Subscriptions that one WebSocket may hold at a time.',
+  }),
+  MAX_CONNECTIONS_PER_USER: note(wholeNumber(1, 100_000).optional(), {
+    group: 'Bounds',
+    description: 'WebSockets that one user may have open on one instance. Default: 50, in development and test 10000.',
+    allowed: 'a whole number from 1 to 100000',
+    example: '50',
   }),
   REPLAY_WINDOW_EVENTS: whole(1, 100_000, 1000, {
     group: 'Bounds',

@@ -24,9 +24,11 @@ export interface Config {
   readonly dataDir: string;
   /** `null`: the embedded database in `dataDir`. */
   readonly databaseUrl: string | null;
-  /** `null`: events, cache and limits stay within the process. */
-  readonly redisUrl: string | null;
+  /** Connections at most; `databaseTimeoutMs` is how long one may be waited for. */
   readonly databasePoolSize: number;
+  readonly databaseTimeoutMs: number;
+  /** `url` null: events, cache and limits stay within the process. */
+  readonly redis: { readonly url: string | null; readonly poolSize: number; readonly commandTimeoutMs: number };
   /** `null`: a secret is made once in `dataDir`; never `null` in production and staging. */
   readonly jwtSecret: string | null;
   readonly accessTokenSeconds: number;
@@ -35,6 +37,10 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   readonly role: 'all' | 'api' | 'worker';
   readonly workers: number;
+  /** How long a stopping process may take in all: runs under way first, then what is open. */
+  readonly drainMs: number;
+  /** Runs at once in this process; a run whose owner is silent for `leaseSeconds` is taken over. */
+  readonly runs: { readonly capacity: number; readonly leaseSeconds: number };
   readonly seed: boolean;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** `null`: switched off. */
@@ -57,6 +63,7 @@ export interface Config {
     readonly maxQueryDepth: number;
     readonly maxQueryCost: number;
     readonly maxSubscriptionsPerConnection: number;
+    readonly maxConnectionsPerUser: number;
     readonly replayWindowEvents: number;
     readonly maxBodyBytes: number;
   };
@@ -188,14 +195,17 @@ function toConfig(values: Environment): Config {
     host: values.HOST ?? (environment === 'production' ? '0.0.0.0' : '127.0.0.1'),
     dataDir: values.DATA_DIR,
     databaseUrl,
-    redisUrl: values.REDIS_URL ?? null,
     databasePoolSize: values.DATABASE_POOL_SIZE,
+    databaseTimeoutMs: values.DATABASE_TIMEOUT_SECONDS * 1000,
+    redis: { url: values.REDIS_URL ?? null, poolSize: values.REDIS_POOL_SIZE, commandTimeoutMs: values.REDIS_COMMAND_TIMEOUT_MS },
     jwtSecret: values.JWT_SECRET_KEY ?? null,
     accessTokenSeconds: Math.round(values.JWT_ACCESS_TOKEN_EXPIRE_HOURS * 3600),
     refreshTokenSeconds: Math.round(values.JWT_REFRESH_TOKEN_EXPIRE_DAYS * 86_400),
     allowedOrigins: values.ALLOWED_ORIGINS?.map((origin) => origin.toLowerCase()) ?? (local ? localOrigins : []),
     role: values.APP_ROLE,
     workers: values.WORKERS === 'auto' ? (databaseUrl === null ? 1 : availableParallelism()) : values.WORKERS,
+    drainMs: values.DRAIN_TIMEOUT_SECONDS * 1000,
+    runs: { capacity: values.RUN_CAPACITY, leaseSeconds: values.RUN_LEASE_SECONDS },
     seed: values.SEED ?? environment === 'development',
     logLevel: values.LOG_LEVEL ?? (environment === 'test' ? 'warn' : 'info'),
     rateLimits: rateLimitsOf(values),
@@ -217,6 +227,7 @@ function toConfig(values: Environment): Config {
       maxQueryDepth: values.MAX_QUERY_DEPTH,
       maxQueryCost: values.MAX_QUERY_COST,
       maxSubscriptionsPerConnection: values.MAX_SUBSCRIPTIONS_PER_CONNECTION,
+      maxConnectionsPerUser: values.MAX_CONNECTIONS_PER_USER ?? (local ? 10_000 : 50),
       replayWindowEvents: values.REPLAY_WINDOW_EVENTS,
       maxBodyBytes: values.MAX_BODY_BYTES,
     },

@@ -28,7 +28,7 @@ export class StartupError extends Error implements StartupFailure {
   }
 }
 
-type KnownConfig = Partial<Pick<Config, 'host' | 'port' | 'dataDir' | 'databaseUrl' | 'redisUrl'>>;
+type KnownConfig = Partial<Pick<Config, 'host' | 'port' | 'dataDir' | 'databaseUrl' | 'redis'>>;
 
 /** The failure in three parts, found anywhere in the chain of causes; `null` if the cause is not a known one. */
 export function explainStartupFailure(error: unknown, config: KnownConfig = {}): StartupFailure | null {
@@ -183,7 +183,7 @@ function explainConnection(error: SystemError, config: KnownConfig): StartupFail
   if (why === undefined) {
     if (/^(NOAUTH|WRONGPASS)/.test(error.message)) {
       return {
-        what: `Redis at ${config.redisUrl ? placeOf(config.redisUrl) : 'REDIS_URL'} refused the password.`,
+        what: `Redis at ${config.redis?.url ? placeOf(config.redis.url) : 'REDIS_URL'} refused the password.`,
         why: error.message,
         whatToDo: 'correct REDIS_URL: redis://user:password@host:6379',
       };
@@ -192,7 +192,7 @@ function explainConnection(error: SystemError, config: KnownConfig): StartupFail
   }
   const services = [
     { name: 'PostgreSQL', variable: 'DATABASE_URL', url: config.databaseUrl, port: 5432, without: 'to use the embedded database' },
-    { name: 'Redis', variable: 'REDIS_URL', url: config.redisUrl, port: 6379, without: 'to run as a single process without Redis' },
+    { name: 'Redis', variable: 'REDIS_URL', url: config.redis?.url ?? null, port: 6379, without: 'to run as a single process without Redis' },
   ].filter(({ url }) => url != null);
   const meant = services.filter(({ url, port }) => isTarget(error, url ?? '', port));
   const service = meant[0] ?? (services.length === 1 && error.port === undefined && error.hostname === undefined ? services[0] : undefined);

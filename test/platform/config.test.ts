@@ -22,7 +22,7 @@ describe('settings', () => {
   it('need nothing: an empty environment gives a complete development server', () => {
     const config = loadConfig({});
     expect(config).toMatchObject({
-      environment: 'development', port: 4000, host: '127.0.0.1', dataDir: '.data', databaseUrl: null, redisUrl: null,
+      environment: 'development', port: 4000, host: '127.0.0.1', dataDir: '.data', databaseUrl: null, redis: { url: null, poolSize: 1, commandTimeoutMs: 1000 },
       databasePoolSize: 10, jwtSecret: null, accessTokenSeconds: 900, refreshTokenSeconds: 30 * 86_400, role: 'all',
       workers: 1, seed: true, logLevel: 'info',
       uploads: { maxBytes: 26_214_400, maxFiles: 10 },

@@ -50,14 +50,15 @@ describe('a failed start', () => {
     await gone.close();
     const refused = await errorOf(async () => { await once(connect(gone.port, '127.0.0.1'), 'connect'); });
     const databaseUrl = `postgresql://parley:hunter2@127.0.0.1:${gone.port}/parley`;
+    const redisAt = (url: string) => ({ url, poolSize: 1, commandTimeoutMs: 1000 });
     const redisUrl = 'redis://:hunter2@127.0.0.1:1';
-    const database = explainStartupFailure(new Error('wrapped', { cause: refused }), { databaseUrl, redisUrl });
+    const database = explainStartupFailure(new Error('wrapped', { cause: refused }), { databaseUrl, redis: redisAt(redisUrl) });
     expect(database).toEqual({
       what: `PostgreSQL at 127.0.0.1:${gone.port}/parley cannot be reached.`,
       why: 'Nothing is listening there. (ECONNREFUSED)',
       whatToDo: 'start PostgreSQL, correct DATABASE_URL, or remove DATABASE_URL to use the embedded database.',
     });
-    const redis = explainStartupFailure(refused, { databaseUrl: null, redisUrl: `redis://127.0.0.1:${gone.port}` });
+    const redis = explainStartupFailure(refused, { databaseUrl: null, redis: redisAt(`redis://127.0.0.1:${gone.port}`) });
     expect(redis?.what).toMatch(/^Redis at/);
   });
 
