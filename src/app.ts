@@ -17,7 +17,7 @@ import { createGraphs } from './graph/build.ts';
 import { createRegistry, type NodeType } from './graph/node.ts';
 import { createModels } from './models/catalog.ts';
 import { createRunEngine } from './chat/engine.ts';
-import { createTails } from './chat/tail.ts';
+import { createTails } from './chat/tails.ts';
 import { createLocalBus } from './platform/bus.ts';
 import type { Config } from './platform/config.ts';
 import { openDataDirectory } from './platform/data-directory.ts';

@@ -5,8 +5,8 @@ import type { App, Context } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { NotFoundError } from '../platform/errors.ts';
+import type { DeltaMessage } from './draft.ts';
 import { ChatEvent, ChatSession } from './entity.ts';
-import type { BlockKind } from './entity.ts';
 import type { LoggedEvent } from './walk.ts';
 
 /** What is about to be logged. */
@@ -19,7 +19,7 @@ export interface NewEvent {
 /** Live news of one session; every part of it is also, or will soon be, a row. */
 export type StreamMessage =
   | { readonly type: 'events'; readonly events: readonly LoggedEvent[] }
-  | { readonly type: 'delta'; readonly messageId: string; readonly attempt: number; readonly blockIndex: number; readonly kind: BlockKind; readonly offset: number; readonly text: string }
+  | ({ readonly type: 'delta' } & DeltaMessage)
   | { readonly type: 'typing'; readonly userId: string | null; readonly isTyping: boolean; readonly since: Date; readonly expiresAt: Date }
   | { readonly type: 'cleared'; readonly sequence: number }
   | { readonly type: 'deleted' };

@@ -74,5 +74,19 @@ export async function readText(ctx: Context, messageId: string): Promise<string>
 
 /** The saved text of a message, block by block; for a tail, whose readers were authorised. */
 export async function readBlocks(app: App, messageId: string): Promise<Block[]> {
-  return await kysely(app.database.fork(), MessageBlock).selectFrom('message_block').select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
+  return (await readBlocksOf(app, [messageId])).get(messageId) ?? [];
+}
+
+/** The saved texts of messages, block by block; for tails, whose readers were authorised. */
+export async function readBlocksOf(app: App, messageIds: readonly string[]): Promise<Map<string, Block[]>> {
+  const rows = await kysely(app.database.fork(), MessageBlock)
+    .selectFrom('message_block')
+    .select(['messageId', 'kind', 'text'])
+    .where('messageId', 'in', messageIds)
+    .orderBy('messageId')
+    .orderBy('index')
+    .execute();
+  const texts = new Map<string, Block[]>();
+  for (const { messageId, kind, text } of rows) texts.set(messageId, [...(texts.get(messageId) ?? []), { kind, text }]);
+  return texts;
 }

@@ -125,7 +125,8 @@ export function openRecord(app: App, run: Run, owner: string, onLost: (error: Er
     firstTokenMs ??= Date.now() - +run.createdAt;
     const offset = block.text.length;
     block.text += text;
-    app.bus.publish(sessionStream, sessionId, { type: 'delta', messageId, attempt, blockIndex: blocks.length - 1, kind, offset, text });
+    const start = blocks.slice(0, -1).reduce((sum, { text }) => sum + text.length, 0);
+    app.bus.publish(sessionStream, sessionId, { type: 'delta', messageId, attempt, blockIndex: blocks.length - 1, kind, start, offset, text });
     saveSoon();
   }
 

@@ -1,8 +1,9 @@
 // A tail: what one instance knows of the live end of one session. It feeds every local reader, who only keeps a position,
 // so that nothing grows per reader and a reader that stops reading costs nothing. Memory: a bounded ring of logged events
-// and the texts of the messages that end within it.
+// and the texts of the messages that end within it. Messages bring news at once; what they do not bring is read from rows.
 import type { App } from '../context.ts';
 import { kysely } from '../platform/database.ts';
+import { createDraft, type DeltaMessage, type Draft } from './draft.ts';
 import { ChatSession, Message, Run } from './entity.ts';
 import { readEvents, sessionStream, type StreamMessage } from './events.ts';
 import { readBlocks } from './messages.ts';
@@ -33,60 +34,34 @@ export interface Tail {
   listen(on: () => void): () => void;
 }
 
-/** The tails of this instance; each is open as long as somebody holds it. */
-export interface Tails {
-  /** Opens or shares the session's tail; null when there is no such session. `release` it once. */
-  hold(sessionId: string): Promise<{ readonly tail: Tail; release(): Promise<void> } | null>;
-  peek(sessionId: string): Tail | undefined;
+/** A tail as its holder sees it. */
+export interface OpenTail extends Tail {
+  /** Compares with the session's row as it is now (null: it is gone) and reads what is missing. */
+  compare(row: SessionState | null): void;
+  /** The message whose text has not moved since the last call: its saved draft may know more. */
+  quiet(): string | null;
+  /** Takes over saved text of the message that streams. */
+  load(messageId: string, saved: readonly Block[]): void;
+  close(): Promise<void>;
 }
 
-declare module '../context.ts' {
-  interface App {
-    readonly tails: Tails;
-  }
+/** What a session's row says of its log. */
+export interface SessionState {
+  readonly lastSequence: number;
+  readonly clearedSequence: number;
 }
 
-/** No tails yet. */
-export function createTails(app: () => App): Tails {
-  const open = new Map<string, { holders: number; opening: Promise<OpenTail | null>; tail?: OpenTail | null }>();
-  return {
-    peek: (sessionId) => open.get(sessionId)?.tail ?? undefined,
-    async hold(sessionId) {
-      const entry = open.get(sessionId) ?? { holders: 0, opening: openTail(app(), sessionId) };
-      open.set(sessionId, entry);
-      entry.holders++;
-      let released = false;
-      const release = async (): Promise<void> => {
-        if (released) return;
-        released = true;
-        if (--entry.holders > 0) return;
-        if (open.get(sessionId) === entry) open.delete(sessionId);
-        await entry.tail?.close();
-      };
-      try {
-        entry.tail = await entry.opening;
-      } catch (error) {
-        await release();
-        throw error;
-      }
-      if (entry.tail) return { tail: entry.tail, release };
-      await release();
-      return null;
-    },
-  };
-}
-
-type OpenTail = Tail & { close(): Promise<void> };
-
-async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
+/** Opens the tail of a session; null when there is no such session. */
+export async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
   const ring: LoggedEvent[] = [];
-  const texts = new Map<string, Block[]>();
+  const drafts = new Map<string, Draft>();
   const listeners = new Set<() => void>();
   let lastSequence = 0;
   let clearedSequence = 0;
-  let streaming: { messageId: string; attempt: number } | null = null;
+  let streaming: Draft | null = null;
   let deleted = false;
   let filling: Promise<void> | null = null;
+  let moved = false;
   let early: StreamMessage[] | null = [];
 
   const wake = (): void => {
@@ -110,9 +85,10 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
 
   /** The log up to `sequence` is gone: readers behind it must be reset. */
   function clear(sequence: number): void {
+    if (sequence <= clearedSequence) return;
     clearedSequence = sequence;
     ring.length = 0;
-    texts.clear();
+    drafts.clear();
     streaming = null;
     lastSequence = Math.max(lastSequence, sequence);
   }
@@ -120,10 +96,22 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
   function receiveEvents(events: readonly LoggedEvent[]): void {
     for (const event of events) {
       if (event.sequence <= lastSequence) continue;
-      // A hole: an announcement was lost or overtaken. The rows have it.
-      if (event.sequence > lastSequence + 1) return void fill();
+      // A hole: an announcement, or text that belongs before it, was lost or overtaken. The rows have it.
+      if (event.sequence > lastSequence + 1 || lacksText(event)) return void fill();
       take(event);
     }
+  }
+
+  function receiveDelta(delta: DeltaMessage): void {
+    if (delta.messageId !== streaming?.messageId) return;
+    moved = streaming.take(delta) || moved;
+    // An attempt whose withdrawal of the text before was not heard: the rows have it.
+    if (delta.attempt > streaming.attempt) void fill();
+  }
+
+  /** Whether text that was there when this was logged is not known here. */
+  function lacksText({ at, type }: LoggedEvent): boolean {
+    return at !== null && type !== 'MessageTruncated' && at.messageId === streaming?.messageId && !streaming.reaches(at);
   }
 
   function take(event: LoggedEvent): void {
@@ -131,17 +119,17 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     ring.push(event);
     const messageId = event.payload['messageId'] as string | undefined;
     if (event.type === 'MessageCreated' && event.payload['streaming'] === true && messageId) {
-      streaming = { messageId, attempt: 1 };
-      texts.set(messageId, texts.get(messageId) ?? []);
+      streaming = createDraft(messageId, 1);
+      drafts.set(messageId, streaming);
     }
     if (messageId && messageId === streaming?.messageId) {
-      if (event.type === 'MessageTruncated') truncate(messageId, event.payload);
+      if (event.type === 'MessageTruncated') streaming.truncate(event.payload as never, (event.payload['attempt'] as number | undefined) ?? streaming.attempt);
       if (event.type === 'MessageCompleted' || event.type === 'MessageDeleted') streaming = null;
     }
     if (event.type === 'MessageDeleted') forget(messageId as string);
     while (ring.length > ringSize) {
       const gone = ring.shift() as LoggedEvent;
-      if (gone.type === 'MessageCompleted' || gone.type === 'MessageDeleted') texts.delete(gone.payload['messageId'] as string);
+      if (gone.type === 'MessageCompleted' || gone.type === 'MessageDeleted') drafts.delete(gone.payload['messageId'] as string);
     }
   }
 
@@ -150,30 +138,7 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     for (const [index, event] of ring.entries()) {
       if (event.payload['messageId'] === messageId) ring[index] = { ...event, type: 'MessageDeleted', payload: { messageId } };
     }
-    texts.delete(messageId);
-  }
-
-  function truncate(messageId: string, payload: LoggedEvent['payload']): void {
-    const blocks = texts.get(messageId) ?? [];
-    const blockIndex = payload['blockIndex'] as number;
-    const kept = blocks.slice(0, blockIndex);
-    const cut = blocks[blockIndex];
-    if (cut) kept.push({ kind: cut.kind, text: cut.text.slice(0, payload['offset'] as number) });
-    texts.set(messageId, kept);
-    if (streaming) streaming.attempt = (payload['attempt'] as number | undefined) ?? streaming.attempt;
-  }
-
-  function receiveDelta(delta: Extract<StreamMessage, { type: 'delta' }>): void {
-    if (delta.messageId !== streaming?.messageId || delta.attempt < streaming.attempt) return;
-    // A new attempt whose withdrawal of the old text was not heard: the rows have it.
-    if (delta.attempt > streaming.attempt) return void fill();
-    const blocks = texts.get(delta.messageId) as Block[];
-    while (blocks.length <= delta.blockIndex) blocks.push({ kind: delta.kind, text: '' });
-    const { text } = blocks[delta.blockIndex] as Block;
-    // A hole in the text: the saved draft has it, or will have it within its saving interval.
-    if (delta.offset > text.length) return void fill();
-    const fresh = delta.text.slice(text.length - delta.offset);
-    if (fresh !== '') blocks[delta.blockIndex] = { kind: delta.kind, text: text + fresh };
+    drafts.delete(messageId);
   }
 
   /** Reads from rows what messages did not bring. One at a time. */
@@ -182,10 +147,14 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
       try {
         for (;;) {
           const events = await readEvents(app, sessionId, lastSequence, ringSize);
-          for (const event of events) if (event.sequence === lastSequence + 1) take(event);
+          for (const event of events) {
+            // Text is saved with every event that it belongs before.
+            if (lacksText(event)) streaming?.load(await readBlocks(app, streaming.messageId));
+            if (event.sequence === lastSequence + 1) take(event);
+          }
           if (events.length < ringSize) break;
         }
-        if (streaming) await loadDraft(streaming.messageId);
+        if (streaming) load(streaming.messageId, await readBlocks(app, streaming.messageId));
       } catch (error) {
         app.log.error({ err: error, sessionId }, 'a tail could not read its rows');
       } finally {
@@ -196,10 +165,8 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     return filling;
   }
 
-  async function loadDraft(messageId: string): Promise<void> {
-    const saved = await readBlocks(app, messageId);
-    const known = texts.get(messageId) ?? [];
-    texts.set(messageId, saved.map((block, index) => ((known[index]?.text.length ?? 0) > block.text.length ? (known[index] as Block) : block)));
+  function load(messageId: string, saved: readonly Block[]): void {
+    if (streaming?.messageId === messageId) streaming.load(saved);
   }
 
   const unsubscribe = await app.bus.subscribe(sessionStream, sessionId, receive);
@@ -215,8 +182,9 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     }
     ({ lastSequence, clearedSequence } = state);
     if (state.streaming) {
-      streaming = { messageId: state.streaming.messageId, attempt: state.streaming.attempt };
-      texts.set(streaming.messageId, await readBlocks(app, streaming.messageId));
+      const { messageId, attempt } = state.streaming;
+      streaming = createDraft(messageId, attempt, await readBlocks(app, messageId));
+      drafts.set(messageId, streaming);
     }
   } catch (error) {
     await close();
@@ -234,12 +202,12 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
     get clearedSequence() {
       return clearedSequence;
     },
-    end: () => endOf(lastSequence, streaming?.messageId ?? null, streaming ? (texts.get(streaming.messageId) ?? []) : []),
-    draft: () => streaming && { messageId: streaming.messageId, blocks: texts.get(streaming.messageId) ?? [] },
+    end: () => endOf(lastSequence, streaming?.messageId ?? null, streaming?.blocks ?? []),
+    draft: () => streaming && { messageId: streaming.messageId, blocks: streaming.blocks },
     step(position) {
       const firstKept = lastSequence - ring.length + 1;
       if (position.sequence + 1 < firstKept) return undefined;
-      const blocks = position.messageId === null ? [] : texts.get(position.messageId);
+      const blocks = position.messageId === null ? [] : drafts.get(position.messageId)?.blocks;
       if (!blocks) return undefined;
       return walk(position, ring[position.sequence + 1 - firstKept], blocks);
     },
@@ -251,11 +219,26 @@ async function openTail(app: App, sessionId: string): Promise<OpenTail | null> {
       listeners.add(on);
       return () => void listeners.delete(on);
     },
+    compare(row) {
+      if (!row) deleted = true;
+      else if (row.clearedSequence > clearedSequence) clear(row.clearedSequence);
+      if (row && row.lastSequence > lastSequence) void fill();
+      else if (!row) wake();
+    },
+    quiet() {
+      const asleep = streaming && !moved ? streaming.messageId : null;
+      moved = false;
+      return asleep;
+    },
+    load(messageId, saved) {
+      load(messageId, saved);
+      wake();
+    },
     close,
   };
 }
 
-async function readState(app: App, sessionId: string): Promise<{ lastSequence: number; clearedSequence: number; streaming: { messageId: string; attempt: number } | null } | null> {
+async function readState(app: App, sessionId: string): Promise<(SessionState & { streaming: { messageId: string; attempt: number } | null }) | null> {
   const row = await kysely(app.database.fork(), ChatSession, Message, Run)
     .selectFrom('chat_session')
     .leftJoin('message', (join) => join.onRef('message.sessionId', '=', 'chat_session.id').on('message.status', '=', 'STREAMING'))

@@ -1,0 +1,85 @@
+// The tails of one instance. Each is open as long as somebody holds it. On a server, where other instances write, one
+// statement per interval compares all of them with their rows: with every message between instances lost, streams are
+// still complete, a moment later. The embedded database has one process, which hears itself.
+import type { App } from '../context.ts';
+import { kysely } from '../platform/database.ts';
+import { ChatSession } from './entity.ts';
+import { readBlocksOf } from './messages.ts';
+import { openTail, type OpenTail, type Tail } from './tail.ts';
+
+/** Milliseconds between two comparisons with the rows; with the quarter of a second in which drafts are saved, below one second. */
+const intervalMs = 500;
+
+/** The tails of this instance. */
+export interface Tails {
+  /** Opens or shares the session's tail; null when there is no such session. `release` it once. */
+  hold(sessionId: string): Promise<{ readonly tail: Tail; release(): Promise<void> } | null>;
+  peek(sessionId: string): Tail | undefined;
+}
+
+declare module '../context.ts' {
+  interface App {
+    readonly tails: Tails;
+  }
+}
+
+/** No tails yet. */
+export function createTails(app: () => App): Tails {
+  const open = new Map<string, { holders: number; opening: Promise<OpenTail | null>; tail?: OpenTail | null }>();
+  let timer: NodeJS.Timeout | null = null;
+
+  /** Compares as long as there is something to compare. */
+  function watch(): void {
+    if (timer || app().database.kind === 'pglite') return;
+    timer = setTimeout(() => {
+      compareAll(app(), [...open.values()].flatMap(({ tail }) => tail ?? []))
+        .catch((error: unknown) => app().log.warn({ err: error }, 'streams cannot be compared with their rows; tried again'))
+        .finally(() => {
+          timer = null;
+          if (open.size > 0) watch();
+        });
+    }, intervalMs).unref();
+  }
+
+  return {
+    peek: (sessionId) => open.get(sessionId)?.tail ?? undefined,
+    async hold(sessionId) {
+      const entry = open.get(sessionId) ?? { holders: 0, opening: openTail(app(), sessionId) };
+      open.set(sessionId, entry);
+      entry.holders++;
+      watch();
+      let released = false;
+      const release = async (): Promise<void> => {
+        if (released) return;
+        released = true;
+        if (--entry.holders > 0) return;
+        if (open.get(sessionId) === entry) open.delete(sessionId);
+        await entry.tail?.close();
+      };
+      try {
+        entry.tail = await entry.opening;
+      } catch (error) {
+        await release();
+        throw error;
+      }
+      if (entry.tail) return { tail: entry.tail, release };
+      await release();
+      return null;
+    },
+  };
+}
+
+async function compareAll(app: App, tails: readonly OpenTail[]): Promise<void> {
+  if (tails.length === 0) return;
+  const ids = tails.map((tail) => tail.sessionId);
+  const rows = await kysely(app.database.fork(), ChatSession).selectFrom('chat_session').select(['id', 'lastSequence', 'clearedSequence']).where('id', 'in', ids).execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const tail of tails) tail.compare(byId.get(tail.sessionId) ?? null);
+  const quiet = tails.flatMap((tail) => {
+    const messageId = tail.quiet();
+    return messageId === null ? [] : [{ tail, messageId }];
+  });
+  if (quiet.length === 0) return;
+  const saved = await readBlocksOf(app, quiet.map(({ messageId }) => messageId));
+  for (const { tail, messageId } of quiet) tail.load(messageId, saved.get(messageId) ?? []);
+}
