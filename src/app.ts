@@ -19,6 +19,7 @@ import { createModels } from './models/catalog.ts';
 import { createRunEngine } from './chat/engine.ts';
 import { createTails } from './chat/tails.ts';
 import { createLocalBus } from './platform/bus.ts';
+import { openCache } from './platform/cache.ts';
 import type { Config } from './platform/config.ts';
 import { openDataDirectory } from './platform/data-directory.ts';
 import { openDatabase } from './platform/database.ts';
@@ -84,6 +85,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     if (redis) closers.push(() => redis.close());
     const bus = createLocalBus((error) => log.error({ err: error }, 'a listener failed'));
     closers.push(() => bus.close());
+    const metrics = createMetrics({ process: config.environment !== 'test' });
+    const cache = await openCache({ redis, bus, metrics, instanceId: config.instanceId });
+    closers.push(() => cache.close());
     const models = createModels(config.models);
     closers.push(() => models.close());
     const jobs = createJobs(database, config.databaseUrl, log);
@@ -95,9 +99,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       database,
       redis,
       bus,
+      cache,
       jobs,
       models,
-      metrics: createMetrics({ process: config.environment !== 'test' }),
+      metrics,
       tails: createTails(() => app),
       vectors,
       graphs: createGraphs(createRegistry(nodeTypes)),

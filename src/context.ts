@@ -1,6 +1,7 @@
 // What code is handed: App, one per process; Context, one per operation (also of background work); Viewer, who asks.
 import { randomUUID } from 'node:crypto';
 import type { Bus } from './platform/bus.ts';
+import type { Cache } from './platform/cache.ts';
 import type { Config } from './platform/config.ts';
 import type { Database, EntityManager } from './platform/database.ts';
 import { ForbiddenError, unauthenticated, type Permission } from './platform/errors.ts';
@@ -21,6 +22,7 @@ export interface App {
   /** Null without REDIS_URL. */
   readonly redis: Redis | null;
   readonly bus: Bus;
+  readonly cache: Cache;
   readonly jobs: Jobs;
   readonly models: Models;
   readonly metrics: Metrics;

@@ -7,6 +7,10 @@ export interface Metrics {
   readonly inventedCitations: Counter;
   /** Runs that ended, by status. */
   readonly runs: Counter<'status'>;
+  /** Look-ups in the cache: which kind, in which layer (memory, redis), with which outcome (hit, miss). */
+  readonly cacheLookups: Counter<'kind' | 'layer' | 'outcome'>;
+  /** Requests that a rate limit refused, by the limit's name. */
+  readonly rateLimited: Counter<'limit'>;
 }
 
 /** A fresh registry; with `process` also the process's own figures (memory, event loop). */
@@ -17,5 +21,7 @@ export function createMetrics(options: { process: boolean }): Metrics {
     registry,
     inventedCitations: new Counter({ name: 'parley_invented_citations_total', help: 'Markers [n] of answers that nothing supported; they were dropped.', registers: [registry] }),
     runs: new Counter({ name: 'parley_runs_total', help: 'Runs that ended, by status.', labelNames: ['status'], registers: [registry] }),
+    cacheLookups: new Counter({ name: 'parley_cache_lookups_total', help: 'Look-ups in the cache, by kind, layer and outcome.', labelNames: ['kind', 'layer', 'outcome'], registers: [registry] }),
+    rateLimited: new Counter({ name: 'parley_rate_limited_total', help: 'Requests that a rate limit refused, by limit.', labelNames: ['limit'], registers: [registry] }),
   };
 }

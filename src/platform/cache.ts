@@ -1,0 +1,232 @@
+// What was read once and may be needed again soon: in memory first, in Redis behind it, always for a limited time. A cache
+// is never a second truth: it may be empty at any moment, and the message that withdraws an entry may be lost. So an entry
+// that must not be stale carries, in its key or its value, what its reader holds against the rows.
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { topic, type Bus } from './bus.ts';
+import type { Metrics } from './metrics.ts';
+import type { Redis, RedisClient } from './redis.ts';
+
+/** A kind of cached values. `V` is plain JSON: texts, numbers, truth values, null, lists and records of them; bytes as base64. */
+export interface CacheKind<V> {
+  readonly name: string;
+  /** Raised whenever the shape of the values changes, so that instances of two versions never read each other's. */
+  readonly version: number;
+  /** The longest that a value may live, in seconds. */
+  readonly ttlSeconds: number;
+  /** Bounds of the memory of one instance. A value of more than a tenth of `maxBytes` is not kept anywhere. */
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  /** Never set: carries the type. */
+  readonly shape?: V;
+}
+
+/** How long a value may be served; longer than its kind allows is shortened to that. */
+export interface Lifetime {
+  readonly ttlSeconds: number;
+}
+
+export interface Cache {
+  /** A copy of the value; null when neither layer has it. */
+  get<V>(kind: CacheKind<V>, key: string): Promise<V | null>;
+  /** Puts a value in both layers and takes an older one out of the memory of all other instances. */
+  set<V>(kind: CacheKind<V>, key: string, value: NoInfer<V>, lifetime: Lifetime): Promise<void>;
+  /**
+   * The value, loaded when no layer has it; callers who come meanwhile wait for the same load. Null is not kept. What was
+   * loaded before a `delete` is not put back after it.
+   */
+  getOrLoad<V>(kind: CacheKind<V>, key: string, load: () => Promise<NoInfer<V> | null>): Promise<V | null>;
+  /** Withdraws a value here, in Redis and from the memory of all other instances. */
+  delete<V>(kind: CacheKind<V>, key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CacheParts {
+  /** Null: memory only. */
+  readonly redis: Redis | null;
+  readonly bus: Bus;
+  readonly metrics: Pick<Metrics, 'cacheLookups'>;
+  readonly instanceId: string;
+}
+
+const kinds = new Map<string, CacheKind<unknown>>();
+
+/** Names a kind of values; two kinds cannot share a name, as they would share keys. */
+export function cacheKind<V>(kind: Omit<CacheKind<V>, 'shape'>): CacheKind<V> {
+  if (kinds.has(kind.name)) throw new TypeError(`There are two kinds of cached values named "${kind.name}".`);
+  if (!(kind.ttlSeconds > 0 && Number.isFinite(kind.ttlSeconds))) throw new RangeError(`"${kind.name}" needs a time to live.`);
+  kinds.set(kind.name, kind);
+  return kind;
+}
+
+/** Every kind of this program, in the order of naming. */
+export function cacheKinds(): readonly CacheKind<unknown>[] {
+  return [...kinds.values()];
+}
+
+/** An entry that changed; memories elsewhere must forget it. */
+const withdrawn = topic<{ readonly from: string; readonly kind: string; readonly id: string }>('platform.cache');
+const everyInstance = 'all';
+
+/** A deleted key is marked for so long; a load that began before and took longer is not kept. */
+const markMs = 60_000;
+/** How a mark begins; no JSON does. */
+const markSign = '!';
+/** Stores ARGV[2] for ARGV[3] ms, unless what stands there is no longer ARGV[1] ('' for nothing). */
+const storeIfUnchanged = `if (redis.call('get', KEYS[1]) or '') == ARGV[1] then redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0`;
+
+/** What stands in Redis under a key: a value, or nothing or a mark, as `seen`. */
+type Found = { readonly text: string; readonly ttlMs: number } | { readonly text: null; readonly seen: string };
+
+/** Opens the cache of one instance. Values are kept as text in both layers, so that every reader gets a copy of its own. */
+export async function openCache({ redis, bus, metrics, instanceId }: CacheParts): Promise<Cache> {
+  const memories = new Map<string, LRUCache<string, string>>();
+  /** One token per key that is being read or loaded; without its token the result is not kept, as something has changed. */
+  const flights = new Map<string, object>();
+  const loads = new Map<string, Promise<string | null>>();
+  const writes = new Map<string, Promise<unknown>>();
+  /** Keys whose last write did not reach Redis: what stands there is older than what we know. */
+  const unsettled = new LRUCache<string, true>({ max: 10_000 });
+
+  function memoryOf(kind: CacheKind<unknown>): LRUCache<string, string> {
+    let memory = memories.get(kind.name);
+    if (!memory) memories.set(kind.name, (memory = new LRUCache({ max: kind.maxEntries, maxSize: kind.maxBytes, sizeCalculation: (text) => Buffer.byteLength(text) || 1 })));
+    return memory;
+  }
+
+  function forget(kind: string, id: string): void {
+    memories.get(kind)?.delete(id);
+    flights.delete(id);
+    loads.delete(id);
+  }
+
+  function takeOff(id: string): object {
+    const flight = flights.get(id) ?? {};
+    flights.set(id, flight);
+    return flight;
+  }
+
+  function fromMemory(kind: CacheKind<unknown>, id: string): string | null {
+    const text = memoryOf(kind).get(id) ?? null;
+    metrics.cacheLookups.inc({ kind: kind.name, layer: 'memory', outcome: text === null ? 'miss' : 'hit' });
+    return text;
+  }
+
+  /** Writes to one key happen in the order in which they were asked for, whichever connections carry them. */
+  async function write(id: string, work: (client: RedisClient) => Promise<unknown>): Promise<boolean> {
+    if (!redis) return true;
+    const before = writes.get(id);
+    const mine = (async () => {
+      await before;
+      return await redis.attempt(work);
+    })();
+    writes.set(id, mine);
+    const reached = (await mine) !== null;
+    if (writes.get(id) === mine) writes.delete(id);
+    if (reached) unsettled.delete(id);
+    else unsettled.set(id, true);
+    return reached;
+  }
+
+  const mark = (id: string): Promise<boolean> => write(id, (client) => client.set(id, `${markSign}${randomUUID()}`, 'PX', markMs));
+
+  /** What Redis holds; null when it does not answer, or cannot be believed. */
+  async function fromRedis(kind: CacheKind<unknown>, id: string): Promise<Found | null> {
+    if (!redis || (unsettled.has(id) && !(await mark(id)))) return null;
+    const found = await redis.attempt(async (client): Promise<Found> => {
+      const [[failure, text], [, ttlMs]] = (await client.pipeline().get(id).pttl(id).exec()) as [[Error | null, string | null], [Error | null, number]];
+      if (failure) throw failure;
+      return text === null || text.startsWith(markSign) || ttlMs <= 0 ? { text: null, seen: text ?? '' } : { text, ttlMs };
+    });
+    if (found) metrics.cacheLookups.inc({ kind: kind.name, layer: 'redis', outcome: found.text === null ? 'miss' : 'hit' });
+    return found;
+  }
+
+  /** The text behind the memory, loaded when there is none; without `load` only looked for. */
+  async function fetch(kind: CacheKind<unknown>, id: string, load: () => Promise<unknown>): Promise<string | null> {
+    const start = performance.now();
+    const flight = takeOff(id);
+    try {
+      const found = await fromRedis(kind, id);
+      if (found && found.text !== null) {
+        if (flights.get(id) === flight) memoryOf(kind).set(id, found.text, { ttl: found.ttlMs });
+        return found.text;
+      }
+      const value = await load();
+      if (value === null) return null;
+      const text = textOf(value);
+      if (tooLarge(kind, text) || performance.now() - start > markMs) return text;
+      const ttlMs = kind.ttlSeconds * 1000;
+      const kept = found && redis ? await redis.attempt((client) => client.eval(storeIfUnchanged, 1, id, found.seen, text, ttlMs)) : null;
+      if (kept !== 0 && flights.get(id) === flight) memoryOf(kind).set(id, text, { ttl: ttlMs });
+      return text;
+    } finally {
+      if (flights.get(id) === flight) flights.delete(id);
+    }
+  }
+
+  const cache: Cache = {
+    async get<V>(kind: CacheKind<V>, key: string) {
+      const id = idOf(kind, key);
+      const text = fromMemory(kind, id) ?? (redis ? await fetch(kind, id, async () => null) : null);
+      return text === null ? null : (JSON.parse(text) as V);
+    },
+    async set(kind, key, value, { ttlSeconds }) {
+      if (!(ttlSeconds > 0)) throw new RangeError(`A value of "${kind.name}" cannot live for ${ttlSeconds} seconds.`);
+      const text = textOf(value);
+      if (tooLarge(kind, text)) return await cache.delete(kind, key);
+      const id = idOf(kind, key);
+      const ttlMs = Math.ceil(Math.min(ttlSeconds, kind.ttlSeconds) * 1000);
+      forget(kind.name, id);
+      memoryOf(kind).set(id, text, { ttl: ttlMs });
+      await write(id, (client) => client.set(id, text, 'PX', ttlMs));
+      // Whoever read Redis before it was written must not keep what it held.
+      if (memoryOf(kind).peek(id) !== text) forget(kind.name, id);
+      flights.delete(id);
+      bus.publish(withdrawn, everyInstance, { from: instanceId, kind: kind.name, id });
+    },
+    async getOrLoad<V>(kind: CacheKind<V>, key: string, load: () => Promise<V | null>) {
+      const id = idOf(kind, key);
+      let text = fromMemory(kind, id);
+      if (text === null) {
+        let loading = loads.get(id);
+        if (!loading) {
+          loading = fetch(kind, id, load);
+          loads.set(id, loading);
+          const done = (): void => {
+            if (loads.get(id) === loading) loads.delete(id);
+          };
+          loading.then(done, done);
+        }
+        text = await loading;
+      }
+      return text === null ? null : (JSON.parse(text) as V);
+    },
+    async delete(kind, key) {
+      const id = idOf(kind, key);
+      forget(kind.name, id);
+      await mark(id);
+      // Whoever read Redis before it was marked must not keep what it held.
+      forget(kind.name, id);
+      bus.publish(withdrawn, everyInstance, { from: instanceId, kind: kind.name, id });
+    },
+    close: await bus.subscribe(withdrawn, everyInstance, ({ from, kind, id }) => {
+      if (from !== instanceId) forget(kind, id);
+    }),
+  };
+  return cache;
+}
+
+function idOf(kind: CacheKind<unknown>, key: string): string {
+  return `parley:cache:${kind.name}:${kind.version}:${key}`;
+}
+
+function textOf(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError('Only what JSON can say can be cached.');
+  return text;
+}
+
+function tooLarge(kind: CacheKind<unknown>, text: string): boolean {
+  return Buffer.byteLength(text) > kind.maxBytes / 10;
+}
