@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MemorySaver } from '@langchain/langgraph';
 import { outputNode } from './agent/output-node.ts';
 import { promptNode } from './agent/prompt-node.ts';
 import type { App } from './context.ts';
@@ -49,6 +50,8 @@ export interface AppOptions {
   /** A dump of a migrated PGlite to start from. */
   readonly template?: Blob;
   readonly log?: Logger;
+  /** Types of nodes beside the product's own. */
+  readonly nodeTypes?: readonly NodeType[];
 }
 
 /** What documents lend to profiles. */
@@ -105,7 +108,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       metrics,
       tails: createTails(() => app),
       vectors,
-      graphs: createGraphs(createRegistry(nodeTypes)),
+      checkpointer: new MemorySaver(),
+      graphs: createGraphs(createRegistry([...nodeTypes, ...(options.nodeTypes ?? [])])),
       jwtSecret: await jwtSecret(config, directory?.path ?? null),
       startedAt: new Date(),
       draining: false,

@@ -1,5 +1,6 @@
 // What code is handed: App, one per process; Context, one per operation (also of background work); Viewer, who asks.
 import { randomUUID } from 'node:crypto';
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import type { Bus } from './platform/bus.ts';
 import type { Cache } from './platform/cache.ts';
 import type { Config } from './platform/config.ts';
@@ -26,6 +27,8 @@ export interface App {
   readonly jobs: Jobs;
   readonly models: Models;
   readonly metrics: Metrics;
+  /** Where runs keep the state of their graphs. */
+  readonly checkpointer: BaseCheckpointSaver;
   readonly startedAt: Date;
   /** True from the moment the process is asked to stop: new work is refused with SHUTTING_DOWN. */
   draining: boolean;

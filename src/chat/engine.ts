@@ -4,14 +4,15 @@ import type { App } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { Run } from './entity.ts';
+import { createLease, type Lease } from './lease.ts';
 import { executeRun } from './run.ts';
 import { RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 
-const leaseSeconds = 15;
-const renewIntervalMs = 5_000;
-/** Runs at once on one instance; more wait as QUEUED. */
-const capacity = 64;
-/** Longest that a run may take. */
+/** Leases are renewed so often while they last. */
+const renewalsPerLease = 3;
+/** Milliseconds after which runs and cancellations are found that no message told of. */
+const lookIntervalMs = 1_000;
+/** Longest that a run may take, all attempts together. */
 const runLimitMs = 15 * 60_000;
 
 /** A run that should be looked at: queued, or to be cancelled. */
@@ -28,10 +29,17 @@ export interface RunEngine {
 /** The engine of this instance; not yet started. */
 export function createRunEngine(app: App): RunEngine {
   const owner = app.config.instanceId;
-  const working = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  const { capacity, leaseSeconds } = app.config.runs;
+  const working = new Map<string, { readonly controller: AbortController; readonly lease: Lease; readonly done: Promise<void> }>();
+  const renewEveryMs = (leaseSeconds * 1000) / renewalsPerLease;
+  // The embedded database has one process, which hears itself.
+  const lookEveryMs = app.database.kind === 'pglite' ? renewEveryMs : Math.min(lookIntervalMs, renewEveryMs);
+  let renewedAt = performance.now();
   let timer: NodeJS.Timeout | null = null;
+  let accepting = false;
   let unsubscribe: (() => Promise<void>) | null = null;
   let claiming: Promise<void> | null = null;
+  let looking: Promise<void> | null = null;
   let again = false;
 
   /** Claims runs until there are none or this instance is full. */
@@ -43,10 +51,11 @@ export function createRunEngine(app: App): RunEngine {
     claiming = (async () => {
       do {
         again = false;
-        while (timer && working.size < capacity) {
+        while (accepting && working.size < capacity) {
+          const sentAt = performance.now();
           const run = await claim(app, owner);
           if (!run) break;
-          begin(run);
+          begin(run, createLease(owner, leaseSeconds, sentAt));
         }
       } while (again);
     })()
@@ -56,11 +65,12 @@ export function createRunEngine(app: App): RunEngine {
       });
   }
 
-  function begin(run: Run): void {
+  function begin(run: Run, lease: Lease): void {
     const controller = new AbortController();
-    const limit = setTimeout(() => controller.abort(new RunTimedOutError()), runLimitMs);
+    const elapsed = run.startedAt ? Date.now() - +run.startedAt : 0;
+    const limit = setTimeout(() => controller.abort(new RunTimedOutError()), Math.max(1_000, runLimitMs - elapsed));
     app.activity.runs++;
-    const done = executeRun(app, run, owner, controller.signal)
+    const done = executeRun(app, run, lease, controller.signal)
       .catch((error: unknown) => app.log.error({ err: error, runId: run.id }, 'a run could not be worked on'))
       .finally(() => {
         clearTimeout(limit);
@@ -69,27 +79,25 @@ export function createRunEngine(app: App): RunEngine {
         // Something may have waited behind it.
         claimAll();
       });
-    working.set(run.id, { controller, done });
+    working.set(run.id, { controller, lease, done });
   }
 
   /** Keeps what we have, learns of cancellations and losses, and looks for runs that nobody announced. */
-  async function renew(): Promise<void> {
-    if (working.size > 0) {
-      const kept = await kysely(app.database.fork(), Run)
-        .updateTable('run')
-        .set({ leaseUntil: sql<Date>`now() + make_interval(secs => ${leaseSeconds})` })
-        .where('leaseOwner', '=', owner)
-        .where('status', '=', 'RUNNING')
-        .where('id', 'in', [...working.keys()])
-        .returning(['id', 'cancelRequestedAt'])
-        .execute();
-      const byId = new Map(kept.map((row) => [row.id, row]));
-      for (const [id, { controller }] of working) {
-        const row = byId.get(id);
-        if (!row) controller.abort(new RunLostError());
-        else if (row.cancelRequestedAt) controller.abort(new RunCancelledError());
+  async function look(): Promise<void> {
+    const sentAt = performance.now();
+    const renewing = sentAt - renewedAt >= renewEveryMs - lookEveryMs / 2;
+    const mine = [...working];
+    if (mine.length > 0) {
+      const ids = mine.map(([id]) => id);
+      const runs = renewing ? await renew(app, owner, ids) : await leased(app, owner, ids);
+      for (const [id, { controller, lease }] of mine) {
+        const run = runs.get(id);
+        if (!run) controller.abort(new RunLostError());
+        else if (renewing) lease.renewed(sentAt);
+        if (run?.cancelRequestedAt) controller.abort(new RunCancelledError());
       }
     }
+    if (renewing) renewedAt = sentAt;
     claimAll();
   }
 
@@ -102,22 +110,63 @@ export function createRunEngine(app: App): RunEngine {
         if (change === 'cancelled') working.get(runId)?.controller.abort(new RunCancelledError());
         else claimAll();
       });
-      timer = setInterval(() => void renew().catch((error: unknown) => app.log.error({ err: error }, 'leases could not be renewed')), renewIntervalMs);
+      timer = setInterval(() => {
+        looking ??= look()
+          .catch((error: unknown) => app.log.error({ err: error }, 'leases could not be renewed; tried again'))
+          .finally(() => {
+            looking = null;
+          });
+      }, lookEveryMs);
+      accepting = true;
       claimAll();
     },
     async stop(timeoutMs) {
       if (!timer) return;
-      clearInterval(timer);
-      timer = null;
-      await unsubscribe?.();
+      accepting = false;
       await claiming;
       const finished = Promise.all([...working.values()].map(({ done }) => done));
       await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
       for (const { controller } of working.values()) controller.abort(new Error('The instance stops.'));
       await Promise.all([...working.values()].map(({ done }) => done));
+      // Until here leases were renewed and cancellations heard.
+      clearInterval(timer);
+      timer = null;
+      await unsubscribe?.();
+      await looking;
       await release(app, owner);
+      app.bus.publish(runChanged, everyRun, { runId: '', change: 'queued' });
     },
   };
+}
+
+/** Renews the leases on these runs; what it does not return has gone to somebody else. */
+async function renew(app: App, owner: string, ids: readonly string[]): Promise<Map<string, Pick<Run, 'id' | 'cancelRequestedAt'>>> {
+  const kept = await kysely(app.database.fork(), Run)
+    .updateTable('run')
+    .set({ leaseUntil: untilFor(app) })
+    .where('leaseOwner', '=', owner)
+    .where('status', '=', 'RUNNING')
+    .where('id', 'in', ids)
+    .returning(['id', 'cancelRequestedAt'])
+    .execute();
+  return new Map(kept.map((row) => [row.id, row]));
+}
+
+/** The runs of these that are still ours. */
+async function leased(app: App, owner: string, ids: readonly string[]): Promise<Map<string, Pick<Run, 'id' | 'cancelRequestedAt'>>> {
+  const rows = await kysely(app.database.fork(), Run)
+    .selectFrom('run')
+    .select(['id', 'cancelRequestedAt'])
+    .where('leaseOwner', '=', owner)
+    .where('status', '=', 'RUNNING')
+    .where('id', 'in', ids)
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** When a lease that is taken now ends, in database time. */
+function untilFor(app: App) {
+  return sql<Date>`now() + make_interval(secs => ${app.config.runs.leaseSeconds})`;
 }
 
 /** Takes the oldest run that may start, or whose lease has run out; null when there is none. */
@@ -128,7 +177,7 @@ async function claim(app: App, owner: string): Promise<Run | null> {
       attempt = run.attempt + (case when run.status = 'RUNNING' then 1 else 0 end),
       status = 'RUNNING',
       lease_owner = ${owner},
-      lease_until = now() + make_interval(secs => ${leaseSeconds}),
+      lease_until = ${untilFor(app)},
       started_at = coalesce(run.started_at, now())
     where run.id = (
       select candidate.id from run candidate
@@ -137,7 +186,7 @@ async function claim(app: App, owner: string): Promise<Run | null> {
           select 1 from run other
           where other.session_id = candidate.session_id and other.id <> candidate.id
             and (other.status in ('RUNNING', 'INTERRUPTED')
-              or (other.status = 'QUEUED' and (other.created_at, other.id) < (candidate.created_at, candidate.id)))))
+              or (other.status = 'QUEUED' and other.start_sequence < candidate.start_sequence))))
       order by candidate.created_at, candidate.id
       limit 1
       for update skip locked)

@@ -202,6 +202,30 @@ const ModelAttemptSchema = defineEntity({
 export class ModelAttempt extends ModelAttemptSchema.class {}
 ModelAttemptSchema.setClass(ModelAttempt);
 
+export const toolCallStatuses = ['PENDING', 'AWAITING_APPROVAL', 'RUNNING', 'SUCCEEDED', 'FAILED', 'REJECTED'] as const;
+export type ToolCallStatus = (typeof toolCallStatuses)[number];
+
+/** A call that has had its effect: the row and the effect were committed together, so that no call has it twice. */
+const ToolCallSchema = defineEntity({
+  name: 'ToolCall',
+  uniques: [{ properties: ['runId', 'callId'] }],
+  properties: {
+    id: p.uuid().primary().onCreate(() => randomUUIDv7()),
+    workspaceId: p.uuid(),
+    runId: () => p.manyToOne(Run).mapToPk().joinColumn('run_id').deleteRule('cascade'),
+    /** The caller's name of the call, the same when the run starts again. */
+    callId: p.text(),
+    name: p.text(),
+    arguments: p.json<unknown>(),
+    status: p.text().$type<ToolCallStatus>(),
+    result: p.json<unknown>().nullable(),
+    error: p.text().nullable(),
+    createdAt: p.datetime().onCreate(() => new Date()),
+  },
+});
+export class ToolCall extends ToolCallSchema.class {}
+ToolCallSchema.setClass(ToolCall);
+
 /** One entry of a session's log; `sequence` has no gap. */
 const ChatEventSchema = defineEntity({
   name: 'ChatEvent',

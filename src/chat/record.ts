@@ -1,54 +1,81 @@
 // What one attempt at a run writes down: text, rows and events, and exactly one terminal state.
 // Every write is conditional on the attempt, so that an owner that was only asleep changes nothing any more.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { scoped } from '../accounts/scoped.ts';
 import { createContext, transactional, type App, type Context } from '../context.ts';
-import type { CitationPart, RunPart } from '../graph/scope.ts';
+import type { Call, CitationPart, RunPart, RunScope } from '../graph/scope.ts';
+import type { Written } from '../graph/state.ts';
 import { kysely } from '../platform/database.ts';
 import type { ErrorCode } from '../platform/errors.ts';
-import { ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, type BlockKind, type RunError, type RunStatus } from './entity.ts';
+import { isConnectionFailure } from '../platform/transient.ts';
+import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
+import type { Lease } from './lease.ts';
 import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
+import type { LoggedEvent } from './walk.ts';
 
 /** Milliseconds between two savings of a streaming message's text. */
 const saveIntervalMs = 250;
-/** Somebody who types is shown for so long after the last sign of it. */
-const assistantTypingMs = 30_000;
+/** The assistant is shown as typing for so long after the last sign of it, and gives one more often. */
+const typingMs = 12_000;
+const typingIntervalMs = 5_000;
+/** Milliseconds between two tries of a write while the database is away. */
+const retryMs = 200;
 
 /** The writer of one attempt. */
 export interface RunRecord {
-  /** Begins the message, or withdraws what an earlier attempt wrote of it. */
+  /** Begins the message, or withdraws what an earlier attempt wrote of it after its last checkpoint. */
   begin(): Promise<void>;
   /** The visible text so far. */
   answer(): string;
   /** Takes what a node tells; never waits and never throws. */
   take(part: RunPart): void;
+  /** As the scope's `once`. */
+  once: RunScope['once'];
+  /** Stores what was taken; resolves with how far the answer has come. Throws RunLostError when the attempt is over. */
+  settle(): Promise<Written>;
   /** Ends the run, once everything before is written. Throws RunLostError when the attempt is over. */
   end(status: RunStatus, error: RunError | null): Promise<void>;
-  /** Ends the run as what was thrown, or `signal`, says; a run that is handed over is left as it is. */
-  fail(thrown: unknown, signal: AbortSignal): Promise<void>;
+  /** Ends the run as what was thrown, or `signal`, says; true unless it is left to another attempt. */
+  fail(thrown: unknown, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Opens the record of an attempt; `onLost` is called when it must write no more. */
-export function openRecord(app: App, run: Run, owner: string, onLost: (error: Error) => void): RunRecord {
+export interface RecordOptions {
+  readonly app: App;
+  readonly run: Run;
+  readonly lease: Lease;
+  /** What of the earlier attempts' answer holds; null when they kept no checkpoint. */
+  readonly kept: Written | null;
+  /** Called when it must write no more. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** Opens the record of an attempt. */
+export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): RunRecord {
   const ctx = createContext(app, { workspaceId: run.workspaceId, requestId: run.id });
   const { sessionId, workspaceId, attempt } = run;
   const messageId = run.outputMessageId ?? newId();
-  const blocks: { kind: BlockKind; text: string }[] = [{ kind: 'TEXT', text: '' }];
+  let blocks: { kind: BlockKind; text: string }[] = [{ kind: 'TEXT', text: '' }];
   const attempts: Omit<ModelAttempt, never>[] = [];
-  const degraded = new Set<string>();
-  const usage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costUsd: 0, estimated: false };
+  const degraded = new Set<string>(run.degraded);
+  const usage = { inputTokens: run.inputTokens, outputTokens: run.outputTokens, cachedTokens: run.cachedTokens, costUsd: run.costUsd, estimated: run.usageEstimated };
   const stepOrdinals = new Map<string, number>();
   let steps = 0;
-  let citations = 0;
-  let firstTokenMs: number | null = null;
+  let modelCalls = 0;
+  let citations = kept?.citations ?? 0;
+  let firstTokenMs = run.firstTokenMs ?? null;
+  /** Whether there is text, or another part of the run's row, that is not saved yet. */
+  let unsaved = false;
   let saving: NodeJS.Timeout | null = null;
+  let typingTimer: NodeJS.Timeout | null = null;
   let backlog: { event: NewEvent; also?: (tx: Context) => Promise<void> }[] = [];
   let flushing: Promise<void> | null = null;
   let broken: Error | null = null;
 
-  const position = (): NewEvent['at'] => ({ messageId, blockIndex: blocks.length - 1, offset: (blocks.at(-1) as { text: string }).text.length });
+  const textEnd = () => ({ blockIndex: blocks.length - 1, offset: (blocks.at(-1) as { text: string }).text.length });
+  const position = (): NewEvent['at'] => ({ messageId, ...textEnd() });
 
   /** Logs an event, with the rows that belong to it, as soon as the ones before it are written. */
   function log(event: NewEvent, also?: (tx: Context) => Promise<void>): void {
@@ -67,53 +94,103 @@ export function openRecord(app: App, run: Run, owner: string, onLost: (error: Er
         });
       }
     } catch (error) {
-      broken = error as Error;
-      onLost(broken);
+      lose(error as Error);
     } finally {
       flushing = null;
     }
   }
 
-  /** One transaction of this attempt; what it returns is logged. Throws RunLostError when the attempt is over. */
-  async function write(work: (tx: Context) => Promise<NewEvent[]>): Promise<void> {
-    const logged = await transactional(ctx, async (tx) => {
+  function lose(error: Error): void {
+    broken ??= error;
+    onLost(broken);
+  }
+
+  /** Work of this attempt in one transaction. Throws RunLostError when the attempt is over. */
+  async function guarded<T>(work: (tx: Context) => Promise<T>): Promise<T> {
+    return await transactional(ctx, async (tx) => {
       const mine = await scoped(tx, Run)
         .select()
         .select('id')
         .where('id', '=', run.id)
         .where('attempt', '=', attempt)
-        .where('leaseOwner', '=', owner)
+        .where('leaseOwner', '=', lease.owner)
         .where('status', '=', 'RUNNING')
         .forUpdate()
         .executeTakeFirst();
       if (!mine) throw new RunLostError(`Run ${run.id} is not ours any more.`);
-      return await append(tx, sessionId, await work(tx));
+      return await work(tx);
     });
-    announce(app, sessionId, logged);
+  }
+
+  /**
+   * As `guarded`; what the work returns is logged, after the text before it. While the database is away it is tried again
+   * for as long as the lease lasts; what was committed before the connection broke is not done twice.
+   */
+  async function write(work: (tx: Context) => Promise<NewEvent[]>): Promise<void> {
+    let sent: LoggedEvent[] = [];
+    for (;;) {
+      try {
+        await guarded(async (tx) => {
+          if (unsaved) await save(tx);
+          const events = await work(tx);
+          sent = events.length > 0 ? await append(tx, sessionId, events) : [];
+        });
+        break;
+      } catch (error) {
+        unsaved = true;
+        if (sent.length > 0 && (await isLogged(sent).catch(() => false))) break;
+        if (!isConnectionFailure(error) || !lease.held()) throw error;
+        await sleep(retryMs);
+      }
+    }
+    announce(app, sessionId, sent);
+  }
+
+  async function isLogged([first]: readonly LoggedEvent[]): Promise<boolean> {
+    const { sequence, type, occurredAt } = first as LoggedEvent;
+    const row = await scoped(createContext(app, { workspaceId }), ChatEvent).select().select(['type', 'occurredAt']).where('sessionId', '=', sessionId).where('sequence', '=', sequence).executeTakeFirst();
+    return row?.type === type && +row.occurredAt === +occurredAt;
+  }
+
+  /** The text and the run's figures as they are now. */
+  async function save(tx: Context): Promise<void> {
+    unsaved = false;
+    await saveBlocks(tx);
+    await saveAttempts(tx);
+    await scoped(tx, Run).update().set(figures()).where('id', '=', run.id).execute();
   }
 
   async function saveBlocks(tx: Context): Promise<void> {
     await kysely(tx.em, MessageBlock)
       .insertInto('message_block')
       .values(blocks.map((block, index) => ({ messageId, index, workspaceId, ...block })))
-      .onConflict((conflict) => conflict.columns(['messageId', 'index']).doUpdateSet({ text: (eb) => eb.ref('excluded.text') }))
+      .onConflict((conflict) => conflict.columns(['messageId', 'index']).doUpdateSet({ kind: (eb) => eb.ref('excluded.kind'), text: (eb) => eb.ref('excluded.text') }))
       .execute();
   }
 
+  async function saveAttempts(tx: Context): Promise<void> {
+    if (attempts.length === 0) return;
+    await kysely(tx.em, ModelAttempt).insertInto('model_attempt').values(attempts as never).onConflict((conflict) => conflict.doNothing()).execute();
+  }
+
   function saveSoon(): void {
+    unsaved = true;
     saving ??= setTimeout(() => {
       saving = null;
-      if (broken) return;
-      transactional(ctx, async (tx) => {
-        const mine = await scoped(tx, Run).select().select('id').where('id', '=', run.id).where('attempt', '=', attempt).where('status', '=', 'RUNNING').forUpdate().executeTakeFirst();
-        if (mine) await saveBlocks(tx);
-      }).catch((error: unknown) => app.log.warn({ err: error, runId: run.id }, 'a draft could not be saved'));
+      if (broken || !unsaved) return;
+      guarded(save).catch((error: unknown) => {
+        if (error instanceof RunLostError) return lose(error);
+        app.log.warn({ err: error, runId: run.id }, 'a draft could not be saved; tried again');
+        saveSoon();
+      });
     }, saveIntervalMs);
   }
 
   function typing(isTyping: boolean): void {
     const since = new Date();
-    app.bus.publish(sessionStream, sessionId, { type: 'typing', userId: null, isTyping, since, expiresAt: new Date(+since + assistantTypingMs) });
+    app.bus.publish(sessionStream, sessionId, { type: 'typing', userId: null, isTyping, since, expiresAt: new Date(+since + typingMs) });
+    if (typingTimer) clearTimeout(typingTimer);
+    typingTimer = isTyping ? setTimeout(() => typing(lease.held()), typingIntervalMs).unref() : null;
   }
 
   function takeText(kind: BlockKind, text: string): void {
@@ -137,84 +214,121 @@ export function openRecord(app: App, run: Run, owner: string, onLost: (error: Er
     });
   }
 
-  const rowOfRun = (status: RunStatus, error: RunError | null) => ({
-    status,
-    error,
+  function takeStep({ type: _type, ...step }: Extract<RunPart, { type: 'step' }>): void {
+    const ordinal = stepOrdinals.get(step.node) ?? steps++;
+    // A node that starts again later is a step of its own.
+    if (step.status === 'RUNNING') stepOrdinals.set(step.node, ordinal);
+    else stepOrdinals.delete(step.node);
+    const row = { ...step, runId: run.id, ordinal, workspaceId, durationMs: step.durationMs === null ? null : Math.round(step.durationMs) };
+    log({ type: 'RunStepUpdated', payload: { runId: run.id, step: { ...step, durationMs: row.durationMs } } }, async (tx) => {
+      await kysely(tx.em, RunStep)
+        .insertInto('run_step')
+        .values(row)
+        .onConflict((conflict) => conflict.columns(['runId', 'ordinal']).doUpdateSet({ status: row.status, durationMs: row.durationMs, error: row.error }))
+        .execute();
+    });
+  }
+
+  const figures = () => ({
     degraded: [...degraded],
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
     cachedTokens: usage.cachedTokens,
     costUsd: usage.costUsd,
     usageEstimated: usage.estimated,
-    finishedAt: new Date(),
-    leaseOwner: null,
-    leaseUntil: null,
     firstTokenMs,
   });
+
+  /** Goes on after the last checkpoint of the attempt before: what came later no longer holds. */
+  async function resume(tx: Context): Promise<NewEvent[]> {
+    const from = kept ?? { blockIndex: 0, offset: 0, citations: 0 };
+    const saved = await scoped(tx, MessageBlock).select().select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
+    blocks = saved.slice(0, from.blockIndex + 1).map(({ kind, text }, index) => ({ kind, text: index === from.blockIndex ? text.slice(0, from.offset) : text }));
+    if (blocks.length === 0) blocks.push({ kind: 'TEXT', text: '' });
+    await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', blocks.length).execute();
+    await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', from.citations).execute();
+    await scoped(tx, RunStep).delete().where('runId', '=', run.id).where('status', '=', 'RUNNING').execute();
+    steps = 1 + ((await scoped(tx, RunStep).select().select('ordinal').where('runId', '=', run.id).orderBy('ordinal', 'desc').limit(1).executeTakeFirst())?.ordinal ?? -1);
+    modelCalls = (await scoped(tx, ModelAttempt).select().select('ordinal').where('runId', '=', run.id).execute()).length;
+    await saveBlocks(tx);
+    const at = position();
+    return [
+      { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null }, at },
+      { type: 'MessageTruncated', payload: { messageId, ...textEnd(), cause: 'RUN_TAKEN_OVER', attempt }, at },
+    ];
+  }
+
+  async function start(tx: Context): Promise<NewEvent[]> {
+    if (run.enqueued) await putBelowLeaf(tx, run);
+    tx.em.create(Message, { id: messageId, workspaceId, sessionId, parentId: run.inputMessageId, role: 'ASSISTANT', status: 'STREAMING', runId: run.id });
+    await tx.em.flush();
+    await saveBlocks(tx);
+    await scoped(tx, Run).update().set({ outputMessageId: messageId }).where('id', '=', run.id).execute();
+    await scoped(tx, ChatSession).update().set({ selectedLeafId: messageId }).where('id', '=', sessionId).execute();
+    return [
+      { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null } },
+      { type: 'MessageCreated', payload: { messageId, streaming: true } },
+    ];
+  }
 
   const record: RunRecord = {
     answer: () => blocks.filter((block) => block.kind === 'TEXT').map((block) => block.text).join(''),
     async begin() {
       typing(true);
-      await write(async (tx) => {
-        const running: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null } };
-        if (run.outputMessageId !== null) {
-          await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).execute();
-          await scoped(tx, Citation).delete().where('messageId', '=', messageId).execute();
-          await scoped(tx, RunStep).delete().where('runId', '=', run.id).execute();
-          await saveBlocks(tx);
-          const at = { messageId, blockIndex: 0, offset: 0 };
-          return [{ ...running, at }, { type: 'MessageTruncated', payload: { ...at, cause: 'RUN_TAKEN_OVER', attempt }, at }];
-        }
-        if (run.enqueued) await putBelowLeaf(tx, run);
-        tx.em.create(Message, { id: messageId, workspaceId, sessionId, parentId: run.inputMessageId, role: 'ASSISTANT', status: 'STREAMING', runId: run.id });
-        await tx.em.flush();
-        await saveBlocks(tx);
-        await scoped(tx, Run).update().set({ outputMessageId: messageId }).where('id', '=', run.id).execute();
-        await scoped(tx, ChatSession).update().set({ selectedLeafId: messageId }).where('id', '=', sessionId).execute();
-        return [running, { type: 'MessageCreated', payload: { messageId, streaming: true } }];
-      });
+      await write(run.outputMessageId === null ? start : resume);
       run.outputMessageId = messageId;
     },
     take(part) {
+      // Another process may have the run by now: whoever was asleep says nothing more.
+      if (broken) return;
+      if (!lease.held()) return lose(new RunLostError(`The lease on run ${run.id} has run out.`));
       if (part.type === 'text') takeText('TEXT', part.text);
       else if (part.type === 'reasoning') takeText('REASONING', part.text);
       else if (part.type === 'citation') takeCitation(part);
-      else if (part.type === 'degraded') degraded.add(part.reason);
-      else if (part.type === 'modelAttempt') {
-        const { type: _type, errorCode, ...rest } = part;
-        attempts.push({ ...rest, errorCode: errorCode as ErrorCode | null, runId: run.id, ordinal: attempts.length, workspaceId });
-      } else if (part.type === 'usage') {
-        const model = app.models.find(part.modelId);
-        usage.inputTokens += part.inputTokens;
-        usage.outputTokens += part.outputTokens;
-        usage.cachedTokens += part.cachedTokens;
-        usage.estimated ||= part.estimated;
-        usage.costUsd += (part.inputTokens * (model?.inputPricePerMillion ?? 0) + part.outputTokens * (model?.outputPricePerMillion ?? 0)) / 1e6;
-      } else {
-        const { type: _type, ...step } = part;
-        const ordinal = stepOrdinals.get(step.node) ?? steps++;
-        // A node that starts again later is a step of its own.
-        if (step.status === 'RUNNING') stepOrdinals.set(step.node, ordinal);
-        else stepOrdinals.delete(step.node);
-        const row = { ...step, runId: run.id, ordinal, workspaceId, durationMs: step.durationMs === null ? null : Math.round(step.durationMs) };
-        log({ type: 'RunStepUpdated', payload: { runId: run.id, step: { ...step, durationMs: row.durationMs } } }, async (tx) => {
-          await kysely(tx.em, RunStep)
-            .insertInto('run_step')
-            .values(row)
-            .onConflict((conflict) => conflict.columns(['runId', 'ordinal']).doUpdateSet({ status: row.status, durationMs: row.durationMs, error: row.error }))
-            .execute();
-        });
+      else if (part.type === 'step') takeStep(part);
+      else {
+        unsaved = true;
+        if (part.type === 'degraded') degraded.add(part.reason);
+        else if (part.type === 'modelAttempt') {
+          const { type: _type, errorCode, ...rest } = part;
+          attempts.push({ ...rest, errorCode: errorCode as ErrorCode | null, runId: run.id, ordinal: modelCalls++, workspaceId });
+        } else {
+          const model = app.models.find(part.modelId);
+          usage.inputTokens += part.inputTokens;
+          usage.outputTokens += part.outputTokens;
+          usage.cachedTokens += part.cachedTokens;
+          usage.estimated ||= part.estimated;
+          usage.costUsd += (part.inputTokens * (model?.inputPricePerMillion ?? 0) + part.outputTokens * (model?.outputPricePerMillion ?? 0)) / 1e6;
+        }
       }
+    },
+    async once({ id: callId, name, arguments: given }: Call, effect) {
+      return await guarded(async (tx) => {
+        const known = await scoped(tx, ToolCall).select().select('result').where('runId', '=', run.id).where('callId', '=', callId).executeTakeFirst();
+        if (known) return known.result as Awaited<ReturnType<typeof effect>>;
+        const result = await effect(tx);
+        tx.em.create(ToolCall, { workspaceId, runId: run.id, callId, name, arguments: given, status: 'SUCCEEDED', result });
+        await tx.em.flush();
+        return result;
+      });
+    },
+    async settle() {
+      // What is told but not yet asked for again may wait; text may not: the next attempt goes on behind it.
+      if (unsaved) {
+        while (flushing) await flushing;
+        if (broken) throw broken;
+        await write(async () => []);
+      }
+      return { ...textEnd(), citations };
     },
     async end(status, error) {
       while (flushing) await flushing;
       if (saving) clearTimeout(saving);
       if (broken) throw broken;
+      unsaved = true;
       await write(async (tx) => {
-        await saveBlocks(tx);
-        const [row] = await scoped(tx, Run).update().set(rowOfRun(status, error) as never).where('id', '=', run.id).returning('rollback').execute();
-        if (attempts.length > 0) await kysely(tx.em, ModelAttempt).insertInto('model_attempt').values(attempts as never).onConflict((conflict) => conflict.doNothing()).execute();
+        const over = { status, error, finishedAt: new Date(), leaseOwner: null, leaseUntil: null };
+        const [row] = await scoped(tx, Run).update().set(over as never).where('id', '=', run.id).returning('rollback').execute();
         const terminal: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: status, attempt, error } };
         if (status === 'CANCELLED' && row?.rollback) return [...(await forgetMessages(tx, run)), terminal];
         const messageStatus = status === 'SUCCEEDED' ? 'COMPLETE' : status === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
@@ -229,18 +343,23 @@ export function openRecord(app: App, run: Run, owner: string, onLost: (error: Er
     async fail(thrown, signal) {
       const cause = signal.aborted ? signal.reason : thrown;
       try {
-        if (cause instanceof RunLostError || broken) return void app.log.warn({ err: broken ?? cause, runId: run.id, attempt }, 'a run was lost to another attempt');
+        if (cause instanceof RunLostError || broken) {
+          app.log.warn({ err: broken ?? cause, runId: run.id, attempt }, 'a run was lost to another attempt');
+          return false;
+        }
         // Handed over: the lease is given up by the engine and another instance goes on.
-        if (signal.aborted && !(cause instanceof RunCancelledError) && !(cause instanceof RunTimedOutError)) return;
+        if (signal.aborted && !(cause instanceof RunCancelledError) && !(cause instanceof RunTimedOutError)) return false;
         if (cause instanceof RunCancelledError) await record.end('CANCELLED', null);
         else if (cause instanceof RunTimedOutError) await record.end('TIMED_OUT', runError('TIMEOUT', 'The answer took longer than a run may. Ask again, or ask for less at once.', true, null, run.id));
         else await record.end('FAILED', explain(app, run, thrown));
+        return true;
       } catch (error) {
-        if (error instanceof RunLostError) return;
         // The lease runs out and the run is taken over.
-        app.log.error({ err: error, runId: run.id }, 'the end of a run could not be written');
+        if (!(error instanceof RunLostError)) app.log.error({ err: error, runId: run.id }, 'the end of a run could not be written');
+        return false;
       } finally {
-        typing(false);
+        if (!broken) typing(false);
+        if (typingTimer) clearTimeout(typingTimer);
         if (saving) clearTimeout(saving);
       }
     },

@@ -1,27 +1,36 @@
 // One attempt at a run: the profile version's graph runs over the question, and its record writes down what happens.
 import { memberViewer } from '../accounts/service.ts';
 import { createContext, type App } from '../context.ts';
-import { runGraph } from '../graph/run.ts';
+import { lastWritten, runGraph } from '../graph/run.ts';
 import type { RunScope, RunSettings } from '../graph/scope.ts';
 import { initialState } from '../graph/state.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
 import { answeringModelId } from '../profiles/service.ts';
 import type { Run } from './entity.ts';
+import type { Lease } from './lease.ts';
 import { branchTo, readText } from './messages.ts';
-import { openRecord } from './record.ts';
+import { openRecord, type RunRecord } from './record.ts';
 import { RunCancelledError } from './run-error.ts';
 
+/** A run that starts again and again is broken by what it does: so many attempts, then it fails. */
+const maxAttempts = 10;
+
 /** Works on a claimed run until it ends or `signal` aborts; resolves once all of it is written. */
-export async function executeRun(app: App, run: Run, owner: string, signal: AbortSignal): Promise<void> {
+export async function executeRun(app: App, run: Run, lease: Lease, signal: AbortSignal): Promise<void> {
   const held = await app.tails.hold(run.sessionId);
   if (!held) return;
+  const { checkpointer } = app;
   const lost = new AbortController();
-  const record = openRecord(app, run, owner, (error) => lost.abort(error));
+  let ended = true;
+  let record: RunRecord | null = null;
   try {
+    const kept = run.attempt > 1 ? await lastWritten(checkpointer, run.id) : null;
+    const writer = (record = openRecord({ app, run, lease, kept, onLost: (error) => lost.abort(error) }));
     const stopped = AbortSignal.any([signal, lost.signal]);
-    await record.begin();
+    await writer.begin();
     if (run.cancelRequestedAt) throw new RunCancelledError();
+    if (run.attempt > maxAttempts) throw new Error(`The run was started ${maxAttempts} times and never ended.`);
     const viewer = await memberViewer(app, run.userId, run.workspaceId);
     const ctx = createContext(app, { viewer, requestId: run.id, signal: stopped });
     const version = await scoped(ctx, ProfileVersion).select().selectAll().where('id', '=', run.profileVersionId).executeTakeFirstOrThrow();
@@ -31,16 +40,24 @@ export async function executeRun(app: App, run: Run, owner: string, signal: Abor
       signal: stopped,
       settings: settingsOf(app, run, version as ProfileVersion),
       history: async () => (await branchTo(ctx, run.inputMessageId as string)).slice(0, -1).map(({ role, text }) => ({ role, text })),
-      answer: () => record.answer(),
-      emit: (part) => record.take(part),
+      answer: () => writer.answer(),
+      emit: (part) => writer.take(part),
+      once: (call, effect) => writer.once(call, effect),
     };
     const question = await readText(ctx, run.inputMessageId as string);
-    await runGraph(app.graphs.build((version as ProfileVersion).graph), initialState(question), scope);
-    await record.end('SUCCEEDED', null);
+    await runGraph(app.graphs.build((version as ProfileVersion).graph), initialState(question), scope, {
+      checkpointer,
+      threadId: run.id,
+      settle: () => writer.settle(),
+    });
+    await writer.end('SUCCEEDED', null);
   } catch (error) {
-    await record.fail(error, signal);
+    ended = record ? await record.fail(error, signal) : false;
+    if (!record) throw error;
   } finally {
     await held.release();
+    // What a run that is over stood at serves nobody; one that goes on elsewhere needs it.
+    if (ended) await checkpointer.deleteThread(run.id).catch((error: unknown) => app.log.warn({ err: error, runId: run.id }, 'checkpoints could not be removed'));
   }
 }
 

@@ -17,6 +17,8 @@ export interface CompiledGraph {
   readonly definition: GraphDefinition;
   /** More steps than any run of it can take: the bounds of its loops imply it. */
   readonly maxSteps: number;
+  /** Whether a node of it changes something outside of its run. */
+  readonly hasEffects: boolean;
   /** LangGraph's form of it, keeping its checkpoints there; compiled once per checkpointer. */
   compiled(checkpointer?: BaseCheckpointSaver): Pregel;
 }
@@ -33,11 +35,13 @@ export function buildGraph(definition: GraphDefinition, registry: NodeRegistry):
     const config = parseConfig(node, registry);
     return { id: node.id, type, config, inputKeys: Object.keys(type.input.shape), cap: stepCap(config) };
   });
+  const hasEffects = nodes.some(({ type }) => type.hasEffects === true);
   const kept = new WeakMap<BaseCheckpointSaver, Pregel>();
   let plain: Pregel | null = null;
   return {
     definition,
     maxSteps: nodes.length * (1 + nodes.reduce((sum, { cap }) => sum + (cap ?? 0), 0)) + 1,
+    hasEffects,
     compiled(checkpointer) {
       if (!checkpointer) return (plain ??= assemble(definition, nodes));
       const known = kept.get(checkpointer) ?? assemble(definition, nodes, checkpointer);
@@ -74,6 +78,7 @@ const channels = Annotation.Root({
   passages: Annotation<RunState['passages']>(),
   outputMessageId: Annotation<string | null>(),
   steps: Annotation<RunState['steps']>({ reducer: (known, change) => ({ ...known, ...change }), default: () => ({}) }),
+  written: Annotation<RunState['written']>(),
   values: Annotation<RunState['values']>({ reducer: (known, change) => ({ ...known, ...change }), default: () => ({}) }),
 });
 

@@ -27,6 +27,8 @@ export interface NodeType<C extends z.ZodType = z.ZodType, I extends z.ZodObject
   readonly input: I;
   readonly output: O;
   readonly retry?: RetryRule;
+  /** Whether it changes something outside of its run (through `run.once`): then no step begins before the one before is kept. */
+  readonly hasEffects?: boolean;
   /** Milliseconds for one attempt; default `DEFAULT_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
   process(input: z.output<I>, config: z.output<C>, run: RunScope): Promise<z.input<O>>;

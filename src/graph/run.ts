@@ -5,7 +5,7 @@ import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import type { CompiledGraph } from './build.ts';
 import { RunInterruptedError, StepLimitError } from './errors.ts';
 import type { RunScope } from './scope.ts';
-import { assertReadable, runState, type RunState } from './state.ts';
+import { assertReadable, runState, type RunState, type Written } from './state.ts';
 import { openSteps } from './steps.ts';
 import { untilAborted, type RunContext } from './visit.ts';
 
@@ -19,8 +19,18 @@ export interface RunOptions {
   readonly resume?: unknown;
   /** Nodes visited at most; by default what the bounds of the graph's loops allow. */
   readonly recursionLimit?: number;
-  /** When checkpoints are written: before the next step, beside it, or at the end; default 'async'. */
+  /** When checkpoints are written: before the next step (by default where a node has effects), beside it, or at the end. */
   readonly durability?: 'sync' | 'async' | 'exit';
+  /** Makes sure, after each node, that what it has told is stored; says how far the answer has come. */
+  readonly settle?: () => Promise<Written>;
+  /** Goes along with every checkpoint to the checkpointer, as `configurable`. */
+  readonly configurable?: Readonly<Record<string, unknown>>;
+}
+
+/** How much of the answer stood at the last checkpoint of a run; null when there is none that can be read. */
+export async function lastWritten(checkpointer: BaseCheckpointSaver, threadId: string): Promise<Written | null> {
+  const known = await checkpointer.getTuple({ configurable: { thread_id: threadId } });
+  return (known?.checkpoint.channel_values['written'] as Written | null | undefined) ?? null;
 }
 
 /**
@@ -32,10 +42,11 @@ export interface RunOptions {
  */
 export async function runGraph(graph: CompiledGraph, start: RunState, scope: RunScope, options: RunOptions = {}): Promise<RunState> {
   scope.signal.throwIfAborted();
-  const { checkpointer, threadId, recursionLimit = graph.maxSteps, durability } = options;
+  const { checkpointer, threadId, recursionLimit = graph.maxSteps, settle } = options;
+  const durability = options.durability ?? (graph.hasEffects ? 'sync' : 'async');
   if (checkpointer && threadId === undefined) throw new TypeError('A run with a checkpointer needs a threadId.');
   const steps = openSteps(scope);
-  const context = { scope, steps } satisfies RunContext;
+  const context = { scope, steps, ...(settle && { settle }) } satisfies RunContext;
   try {
     const input = await untilAborted(inputOf(start, options), scope.signal);
     const result = await untilAborted(
@@ -45,8 +56,8 @@ export async function runGraph(graph: CompiledGraph, start: RunState, scope: Run
           context,
           signal: scope.signal,
           recursionLimit,
-          ...(threadId === undefined ? {} : { configurable: { thread_id: threadId } }),
-          ...(durability ? { durability } : {}),
+          ...(threadId === undefined ? {} : { configurable: { ...options.configurable, thread_id: threadId } }),
+          durability,
         }),
       ),
       scope.signal,

@@ -1,6 +1,7 @@
 // What a node gets besides its input: the run it works for. The run engine implements this; a node reads settings
 // and history from it and tells it what happens, part by part. A part goes straight from the node to the readers:
 // LangGraph's own stream modes stay unused, because they cost a token three times as much.
+import type { z } from 'zod';
 import type { Context } from '../context.ts';
 
 /** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
@@ -81,6 +82,13 @@ export type RunPart =
     }
   | { type: 'degraded'; reason: 'VECTOR_UNAVAILABLE' | 'EMBEDDER_UNAVAILABLE' | 'RERANKER_UNAVAILABLE' | 'RETRIEVAL_FAILED' };
 
+/** A call that has an effect; `id` is its own within the run, also when the run starts again somewhere else. */
+export interface Call {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: z.core.util.JSONType;
+}
+
 /**
  * The run as its nodes see it. `signal` aborts when the run is cancelled; inside a node also when the node's time is up.
  * `emit` is synchronous and never throws; after a node's attempt has ended, what that attempt still emits is dropped.
@@ -94,4 +102,9 @@ export interface RunScope {
   /** The visible text that the run has emitted so far. */
   answer(): string;
   emit(part: RunPart): void;
+  /**
+   * Does what changes our rows, once in the run: the effect and the record of its call commit together, and a repetition
+   * gets the stored result. Keep it short; rejects when the run has gone to somebody else.
+   */
+  once(call: Call, effect: (tx: Context) => Promise<z.core.util.JSONType>): Promise<z.core.util.JSONType>;
 }

@@ -11,6 +11,10 @@ const MAX_DEPTH = 64;
 /** What a checkpoint gives back unchanged: JSON without "__proto__" keys and without LangChain's own markers ("lc"). */
 const storable = z.custom<z.core.util.JSONType>((value) => isStorable(value, 0), 'must be plain JSON without the keys "__proto__" and "lc"');
 
+/** How much of the answer stood when a node had ended: a run that goes on from there withdraws what came after. */
+const written = z.object({ blockIndex: z.int().nonnegative(), offset: z.int().nonnegative(), citations: z.int().nonnegative() });
+export type Written = z.infer<typeof written>;
+
 /** The state as it is checkpointed; `steps` counts the visits of nodes that have a bound. */
 export const runState = z.object({
   version: z.literal(STATE_VERSION),
@@ -18,6 +22,7 @@ export const runState = z.object({
   passages: z.array(z.object({ n: z.int().positive(), chunkId: z.string() })),
   outputMessageId: z.string().nullable(),
   steps: z.record(z.string(), z.int().nonnegative()),
+  written: written.nullable(),
   values: z.custom<Record<string, z.core.util.JSONType>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isStorable(value, 0),
     'must be a record of plain JSON without the keys "__proto__" and "lc"',
@@ -26,7 +31,7 @@ export const runState = z.object({
 export type RunState = z.infer<typeof runState>;
 
 /** Parts of the state that nodes may read but only the runner writes. */
-export const RESERVED_KEYS: readonly string[] = ['version', 'steps'];
+export const RESERVED_KEYS: readonly string[] = ['version', 'steps', 'written'];
 
 /** A stored state that cannot be read: damaged, or written by a newer version. */
 export class UnreadableStateError extends Error {
@@ -38,7 +43,7 @@ export class UnreadableStateError extends Error {
 
 /** The state in which a run starts. */
 export function initialState(question: string, values: RunState['values'] = {}): RunState {
-  return { version: STATE_VERSION, question, passages: [], outputMessageId: null, steps: {}, values };
+  return { version: STATE_VERSION, question, passages: [], outputMessageId: null, steps: {}, written: null, values };
 }
 
 /** The state as text; `decodeState` gives back an equal one. */

@@ -6,7 +6,7 @@ import { expectedErrors } from '../platform/errors.ts';
 import { NodeContractError, NodeFailedError, NodeTimedOutError, StepLimitError } from './errors.ts';
 import { DEFAULT_TIMEOUT_MS, type NodeType } from './node.ts';
 import type { RunScope } from './scope.ts';
-import { changeBy, pick, type RunState } from './state.ts';
+import { changeBy, pick, type RunState, type Written } from './state.ts';
 import type { Steps } from './steps.ts';
 
 /** A node of a graph that was built: its type, its configuration with defaults, and what follows from both. */
@@ -23,17 +23,20 @@ export interface PlannedNode {
 export interface RunContext {
   readonly scope: RunScope;
   readonly steps: Steps;
+  /** Called when a node has ended, before its state is kept. */
+  readonly settle?: () => Promise<Written>;
 }
 
 /** Visits the node; throws NodeFailedError, the signal's reason when the run was cancelled, or LangGraph's interrupt. */
-export async function visit(node: PlannedNode, state: RunState, { scope, steps }: RunContext): Promise<Partial<RunState>> {
+export async function visit(node: PlannedNode, state: RunState, { scope, steps, settle }: RunContext): Promise<Partial<RunState>> {
   const attempt = steps.begin(node.id);
   try {
     const visits = countVisit(node, state);
     const output = await limited(node, readInput(node, state), scope, steps);
     const change = readOutput(node, output);
     steps.end(node.id, 'SUCCEEDED');
-    return visits === null ? change : { ...change, steps: { [node.id]: visits } };
+    const written = await settle?.();
+    return { ...change, ...(visits !== null && { steps: { [node.id]: visits } }), ...(written && { written }) };
   } catch (error) {
     if (isGraphBubbleUp(error)) throw error;
     if (scope.signal.aborted) {
@@ -78,6 +81,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
     signal,
     history: () => scope.history(),
     answer: () => scope.answer(),
+    once: (call, effect) => scope.once(call, effect),
     emit: (part) => {
       if (!over && !steps.closed) scope.emit(part);
     },

@@ -46,6 +46,7 @@ describe('a run', () => {
       passages: [{ n: 1, chunkId: 'c0' }, { n: 2, chunkId: 'c1' }],
       outputMessageId: null,
       steps: {},
+      written: null,
       values: { given: 1, intent: 'create', done: 'did create' },
     });
     expect(scope.steps()).toEqual(['find RUNNING', 'find SUCCEEDED', 'classify RUNNING', 'classify SUCCEEDED', 'act RUNNING', 'act SUCCEEDED']);

@@ -27,6 +27,7 @@ export function openScope(runId = 'run'): TestScope {
     history: () => Promise.resolve([]),
     answer: () => '',
     emit: (part) => void parts.push(part),
+    once: () => Promise.reject(new Error('No effects here.')),
     steps: () => parts.filter((part): part is StepPart => part.type === 'step').map(({ node, status }) => `${node} ${status}`),
     text: () => parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
   };

@@ -106,6 +106,7 @@ async function scope(settings: Partial<RetrievalSettings>, signal = new AbortCon
     history: async () => [],
     answer: () => '',
     emit: (part) => parts.push(part),
+    once: () => Promise.reject(new Error('No effects here.')),
   };
   return { run, parts };
 }

@@ -10,6 +10,8 @@ export interface Program {
   stop(signal?: NodeJS.Signals): Promise<Ending>;
   /** Whether it, or a process that it started, is still there. */
   readonly isRunning: () => boolean;
+  readonly pid: number;
+  readonly ending: Promise<Ending>;
 }
 
 export interface Ending {
@@ -23,14 +25,17 @@ export interface ProgramOptions {
   readonly env: Record<string, string>;
   /** The user that runs it, when the test may choose. */
   readonly uid?: number;
+  /** Another file to start than the program's own. */
+  readonly entry?: string;
 }
 
 const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
-const entry = fileURLToPath(new URL('../../src/start.js', import.meta.url));
+const program = fileURLToPath(new URL('../../src/start.js', import.meta.url));
 
 /** Starts it and waits until it says that it is ready; rejects with its output when it ends before. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const { child, output, ending } = launch(options);
+  const pid = child.pid as number;
   const url = await new Promise<string>((resolve, reject) => {
     const look = (): void => {
       const found = /^ {2}Health +(\S+)\/health$/m.exec(output())?.[1];
@@ -42,6 +47,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   return {
     url,
     output,
+    pid,
+    ending,
     isRunning: () => {
       try {
         return process.kill(-(child.pid as number), 0);
@@ -61,7 +68,7 @@ export async function runProgram(options: ProgramOptions): Promise<Ending> {
   return await launch(options).ending;
 }
 
-function launch({ cwd, env, uid }: ProgramOptions): { child: ChildProcess; output: () => string; ending: Promise<Ending> } {
+function launch({ cwd, env, uid, entry = program }: ProgramOptions): { child: ChildProcess; output: () => string; ending: Promise<Ending> } {
   let text = '';
   const child = spawn(node, [entry], {
     cwd,
