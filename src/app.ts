@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MemorySaver } from '@langchain/langgraph';
 import { outputNode } from './agent/output-node.ts';
 import { promptNode } from './agent/prompt-node.ts';
 import type { App } from './context.ts';
@@ -21,10 +20,12 @@ import { createRunEngine } from './chat/engine.ts';
 import { createTails } from './chat/tails.ts';
 import { createLocalBus } from './platform/bus.ts';
 import { openCache } from './platform/cache.ts';
+import { openCheckpoints } from './platform/checkpoints.ts';
 import type { Config } from './platform/config.ts';
 import { openDataDirectory } from './platform/data-directory.ts';
 import { openDatabase } from './platform/database.ts';
 import { createJobs } from './platform/jobs.ts';
+import { createLimits } from './platform/limits.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { openRedis } from './platform/redis.ts';
@@ -84,6 +85,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const vectors = createPgVectorStore(database, log);
     await vectors.ensure();
     closers.push(() => vectors.close());
+    const checkpointer = await openCheckpoints(database);
     const redis = config.redis.url === null ? null : openRedis(config, log);
     if (redis) closers.push(() => redis.close());
     const bus = createLocalBus((error) => log.error({ err: error }, 'a listener failed'));
@@ -103,12 +105,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       redis,
       bus,
       cache,
+      limits: createLimits({ limits: config.rateLimits, redis, metrics }),
       jobs,
       models,
       metrics,
       tails: createTails(() => app),
       vectors,
-      checkpointer: new MemorySaver(),
+      checkpointer,
       graphs: createGraphs(createRegistry([...nodeTypes, ...(options.nodeTypes ?? [])])),
       jwtSecret: await jwtSecret(config, directory?.path ?? null),
       startedAt: new Date(),

@@ -9,8 +9,9 @@ import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 import {
   NotFoundError, ValidationError, expectedErrors,
-  type ConflictError, type ErrorCode, type ForbiddenError, type GenericError, type Permission, type UserError,
+  type ConflictError, type ErrorCode, type ForbiddenError, type GenericError, type Permission, type RateLimitError, type UserError,
 } from './platform/errors.ts';
+import type { LimitStatus } from './platform/limits.ts';
 import type { FileUpload } from './platform/multipart.ts';
 import type { Page } from './platform/page.ts';
 
@@ -210,7 +211,7 @@ export const PermissionEnum = describedEnum<Record<Permission, string>>('Permiss
   MEMBER_ADMIN: 'Add and remove members and change their roles.',
 });
 
-const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError']);
+const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError', 'RateLimitError']);
 
 /** An expected failure as data: graphql-js would throw a value that is an Error. */
 export type ErrorData<E extends UserError = UserError> = Omit<E, 'name' | 'stack' | 'cause'> & { readonly kind: string };
@@ -264,6 +265,27 @@ builder.objectRef<ErrorData<ForbiddenError>>('ForbiddenError').implement({
   interfaces: [UserErrorInterface],
   description: "A permission that the viewer's role does not include.",
   fields: (t) => ({ requiredPermission: t.expose('requiredPermission', { type: PermissionEnum, description: 'The permission that is missing.' }) }),
+});
+
+/** Where somebody stands in a limit. */
+export const RateLimitObject = builder.objectRef<LimitStatus>('RateLimit').implement({
+  description: 'How often something may be asked for, and how often it was: so many requests per window of time.',
+  fields: (t) => ({
+    bucket: t.exposeString('bucket', { description: 'What is counted, e.g. "send_message"; "default_hour" and "default_day" count what has no limit of its own.' }),
+    limit: t.exposeInt('limit', { description: 'Requests per window.' }),
+    remaining: t.exposeInt('remaining', { description: 'Requests left in this window.' }),
+    used: t.exposeInt('used', { description: 'Requests counted in this window.' }),
+    cost: t.exposeInt('cost', { description: 'What the request in question counts, 1 for most.' }),
+    resetAt: t.expose('resetAt', { type: 'DateTime', description: 'When the window ends and all requests are free again.' }),
+  }),
+});
+builder.objectRef<ErrorData<RateLimitError>>('RateLimitError').implement({
+  interfaces: [UserErrorInterface],
+  description: 'A limit that is used up for now. Nothing was done.',
+  fields: (t) => ({
+    retryAfterSeconds: t.exposeInt('retryAfterSeconds', { description: 'Seconds to wait before trying again, at least 1.' }),
+    limit: t.field({ type: RateLimitObject, description: 'The limit that refused.', resolve: (error) => error.limit }),
+  }),
 });
 
 // ---------- payloads ----------

@@ -7,6 +7,7 @@ import type { Config } from './platform/config.ts';
 import type { Database, EntityManager } from './platform/database.ts';
 import { ForbiddenError, unauthenticated, type Permission } from './platform/errors.ts';
 import type { Jobs } from './platform/jobs.ts';
+import type { Limits } from './platform/limits.ts';
 import type { Logger } from './platform/log.ts';
 import type { Metrics } from './platform/metrics.ts';
 import type { Redis } from './platform/redis.ts';
@@ -24,6 +25,7 @@ export interface App {
   readonly redis: Redis | null;
   readonly bus: Bus;
   readonly cache: Cache;
+  readonly limits: Limits;
   readonly jobs: Jobs;
   readonly models: Models;
   readonly metrics: Metrics;
@@ -57,6 +59,8 @@ export interface Context {
   readonly viewer: Viewer | null;
   /** The workspace that every scoped query is fixed to; null for guests. */
   readonly workspaceId: string | null;
+  /** Where the request comes from; null for background work. */
+  readonly address: string | null;
   readonly requestId: string;
   readonly log: Logger;
   /** Aborts when the client has gone or the process stops. */
@@ -67,6 +71,7 @@ export interface Context {
 export interface Principal {
   readonly viewer?: Viewer | null;
   readonly workspaceId?: string;
+  readonly address?: string;
   readonly requestId?: string;
   readonly signal?: AbortSignal;
 }
@@ -79,6 +84,7 @@ export function createContext(app: App, principal: Principal): Context {
     em: app.database.fork(),
     viewer: principal.viewer ?? null,
     workspaceId: principal.viewer?.workspaceId ?? principal.workspaceId ?? null,
+    address: principal.address ?? null,
     requestId,
     log: app.log.child({ requestId }),
     signal: principal.signal ?? new AbortController().signal,

@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { createYoga } from 'graphql-yoga';
 import { authenticate } from './accounts/service.ts';
 import { createContext, type App, type Context } from './context.ts';
-import { expectedErrors } from './platform/errors.ts';
+import { RateLimitError, expectedErrors } from './platform/errors.ts';
 import { createGraphiql } from './platform/graphiql.ts';
+import { subjectOf } from './platform/limits.ts';
 import { useMultipart } from './platform/multipart.ts';
 import { schema } from './schema.ts';
+import { clientAddress } from './server/address.ts';
 import { maskOutside, toGraphQLError, useExecution } from './server/execution.ts';
 import { bearer, pathOf, serveSockets } from './server/sockets.ts';
 import { componentStatuses, overallState } from './system/status.ts';
@@ -52,10 +54,11 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
       return origin === null ? false : { origin, credentials: origin !== '*', methods: ['GET', 'POST', 'OPTIONS'], maxAge: 600 };
     },
     context: async (initial) => {
-      const given = initial as { request?: Request; connectionParams?: { authorization?: unknown } };
+      const given = initial as unknown as { req: IncomingMessage; request?: Request; connectionParams?: { authorization?: unknown } };
       const token = bearer(given.connectionParams?.authorization ?? given.request?.headers.get('authorization'));
       return createContext(app, {
         viewer: token ? await viewerOrRefusal(app, token) : null,
+        address: clientAddress(given.req, config.trustedProxies),
         ...(given.request?.signal && { signal: given.request.signal }),
       });
     },
@@ -81,7 +84,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     const pathname = pathOf(request);
     // Yoga reads the whole address, and a host that is none would fail there.
     if (!URL.canParse(`http://${request.headers.host ?? 'localhost'}`)) return answer(response, 400, { status: 'bad host' });
-    if (pathname === '/health') return answer(response, 200, { status: 'ok' });
+    if (pathname === '/health') return await health(app, request, response);
     if (pathname === '/ready') return await ready(app, response);
     if (pathname === '/metrics') return void response.writeHead(200, { 'content-type': app.metrics.registry.contentType }).end(await app.metrics.registry.metrics());
     if (pathname !== null && (await graphiql?.handle(request, response))) return;
@@ -136,6 +139,17 @@ async function viewerOrRefusal(app: App, token: string) {
     const refusal = toGraphQLError(expected);
     refusal.extensions['http'] = { status: 401 };
     throw refusal;
+  }
+}
+
+async function health(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    await app.limits.consume('health', subjectOf('health', null, clientAddress(request, app.config.trustedProxies)));
+    answer(response, 200, { status: 'ok' });
+  } catch (error) {
+    if (!(error instanceof RateLimitError)) throw error;
+    response.setHeader('retry-after', error.retryAfterSeconds);
+    answer(response, 429, { status: 'too many requests' });
   }
 }
 

@@ -1,7 +1,9 @@
 // How accounts are asked: the viewer, workspaces and members, and the mutations that sign in and out.
-import { attempt, builder, connection, decodeId, describedEnum, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum } from '../builder.ts';
+import { attempt, builder, connection, decodeId, describedEnum, encodeId, forwardArgs, onlyUuids, payload, PermissionEnum, RateLimitObject } from '../builder.ts';
 import type { Context, Role, Viewer } from '../context.ts';
+import type { RateLimitName } from '../platform/config.ts';
 import { kysely, sql } from '../platform/database.ts';
+import { subjectOf, type LimitStatus } from '../platform/limits.ts';
 import { paginate } from '../platform/page.ts';
 import { AuthSession, Member, User, Workspace } from './entity.ts';
 import { scoped } from './scoped.ts';
@@ -106,12 +108,23 @@ export const ViewerObject = builder.objectRef<Viewer>('Viewer').implement({
       description: 'Where the user is signed in, newest first.',
       resolve: (viewer, _args, ctx) => devicesOf(ctx, viewer).orderBy('createdAt', 'desc').execute() as Promise<AuthSession[]>,
     }),
+    rateLimits: t.field({
+      type: [RateLimitObject],
+      description: 'Where the user stands in each limit that counts users; a limit that is off is left out.',
+      resolve: (_viewer, _args, ctx) => standing(ctx, ['send_message', 'chat_events', 'messages', 'default_hour', 'default_day']),
+    }),
   }),
 });
 
-builder.queryField('viewer', (t) =>
-  t.field({ type: ViewerObject, nullable: true, description: 'Who asks; null for a guest.', resolve: (_root, _args, ctx) => ctx.viewer }),
-);
+builder.queryFields((t) => ({
+  viewer: t.field({ type: ViewerObject, nullable: true, description: 'Who asks; null for a guest.', resolve: (_root, _args, ctx) => ctx.viewer }),
+  rateLimit: t.field({
+    type: RateLimitObject,
+    nullable: true,
+    description: 'Where the user, or the address of a guest, stands in the limit of all that has none of its own: the hour or the day, whichever leaves less. Null when both are off.',
+    resolve: async (_root, _args, ctx) => (await standing(ctx, ['default_hour', 'default_day'])).sort((a, b) => a.remaining - b.remaining)[0] ?? null,
+  }),
+}));
 
 const AuthTokens = builder.objectRef<accounts.Tokens>('AuthTokens').implement({
   description: 'A pair of tokens: the access token goes with every request, the refresh token buys the next pair, once.',
@@ -287,6 +300,11 @@ function devicesOf(ctx: Context, viewer: Viewer) {
     .where('userId', '=', viewer.userId)
     .where('revokedAt', 'is', null)
     .where('expiresAt', '>', sql<Date>`now()`);
+}
+
+async function standing({ app, viewer, address }: Context, names: readonly RateLimitName[]): Promise<LimitStatus[]> {
+  const each = await Promise.all(names.map((name) => app.limits.status(name, subjectOf(name, viewer?.userId ?? null, address))));
+  return each.filter((status) => status !== null);
 }
 
 function workspaceIdOf(id: string | null | undefined): string | null {

@@ -25,6 +25,9 @@ export const rateLimitNames = [
 ] as const;
 export type RateLimitName = (typeof rateLimitNames)[number];
 
+/** 24 days: a timer can wait no longer. */
+const longestWindowSeconds = 24 * 86_400;
+
 /** So many requests in so many seconds. */
 export interface RateLimit {
   readonly count: number;
@@ -148,6 +151,10 @@ export const environmentSchema = z.object({
     },
   ),
 
+  TRUSTED_PROXIES: whole(0, 10, 0, {
+    group: 'Limits',
+    description: 'Proxies in front whose X-Forwarded-For is believed; requests are limited by the address that the outermost of them saw.',
+  }),
   ...rateLimitVariables(),
 
   LLM_API_KEY: secretText({
@@ -351,14 +358,14 @@ function rateLimit(example: string, description: string) {
     .transform((value): RateLimit | 'off' | null => {
       if (value === 'off') return 'off';
       const [, count, seconds] = /^(\d{1,9})\/(\d{1,7})$/.exec(value) ?? [];
-      return Number(count) > 0 && Number(seconds) > 0 ? { count: Number(count), seconds: Number(seconds) } : null;
+      return Number(count) > 0 && Number(seconds) > 0 && Number(seconds) <= longestWindowSeconds ? { count: Number(count), seconds: Number(seconds) } : null;
     })
     .pipe(z.custom<RateLimit | 'off'>((value) => value !== null))
     .optional();
   return note(schema, {
     group: 'Limits',
     description,
-    allowed: 'count/seconds, both above 0, or off outside production',
+    allowed: `count/seconds, both above 0, at most ${longestWindowSeconds} seconds, or off outside production`,
     example,
   });
 }

@@ -35,6 +35,8 @@ export interface Config {
   readonly refreshTokenSeconds: number;
   /** Exact origins, lower case and without a slash at the end, or `*`. */
   readonly allowedOrigins: readonly string[];
+  /** Proxies in front, each of which adds the address it saw to X-Forwarded-For; 0 believes no such header. */
+  readonly trustedProxies: number;
   readonly role: 'all' | 'api' | 'worker';
   readonly workers: number;
   /** How long a stopping process may take in all: runs under way first, then what is open. */
@@ -202,6 +204,7 @@ function toConfig(values: Environment): Config {
     accessTokenSeconds: Math.round(values.JWT_ACCESS_TOKEN_EXPIRE_HOURS * 3600),
     refreshTokenSeconds: Math.round(values.JWT_REFRESH_TOKEN_EXPIRE_DAYS * 86_400),
     allowedOrigins: values.ALLOWED_ORIGINS?.map((origin) => origin.toLowerCase()) ?? (local ? localOrigins : []),
+    trustedProxies: values.TRUSTED_PROXIES,
     role: values.APP_ROLE,
     workers: values.WORKERS === 'auto' ? (databaseUrl === null ? 1 : availableParallelism()) : values.WORKERS,
     drainMs: values.DRAIN_TIMEOUT_SECONDS * 1000,
@@ -270,14 +273,14 @@ function rateLimitsOf(values: Environment): Record<RateLimitName, RateLimit | nu
   return Object.fromEntries(limits) as Record<RateLimitName, RateLimit | null>;
 }
 
-/** Production's numbers; staging's are wider where nothing is guessed at, those of one's own machine never in the way. */
+/** Production's numbers; staging's are wider where nothing is guessed at, those of one's own machine never in the way of a load test. */
 function defaultLimit(name: RateLimitName, environment: Environment['NODE_ENV']): RateLimit {
   const { count, seconds } = productionLimits[name];
   if (environment === 'production') return { count, seconds };
   if (environment === 'staging') {
     return { count: name === 'default_day' ? 500 : name === 'default_hour' ? 100 : count, seconds };
   }
-  return { count: name.startsWith('default_') ? 1000 : count * 50, seconds };
+  return { count: count * 1000, seconds };
 }
 
 function variableOf<N extends RateLimitName>(name: N): `RATE_LIMIT_${Uppercase<N>}` {

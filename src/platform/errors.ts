@@ -2,6 +2,7 @@
 // (`userErrors`) and a query or subscription as an error with `extensions.code`. Anything else is unexpected:
 // it is logged once, masked, and carries the request's id.
 import { z } from 'zod';
+import type { LimitStatus } from './limits.ts';
 
 export const errorCodes = [
   'VALIDATION_FAILED', 'NOT_FOUND', 'CONFLICT', 'ALREADY_EXISTS', 'UNAUTHENTICATED', 'INVALID_CREDENTIALS', 'FORBIDDEN',
@@ -71,6 +72,17 @@ export class ForbiddenError extends UserError {
   constructor(requiredPermission: Permission) {
     super('FORBIDDEN', `This needs the permission ${requiredPermission}. Ask an owner or admin of the workspace for it.`);
     this.requiredPermission = requiredPermission;
+  }
+}
+
+/** A limit that is used up for now; `retryAfterSeconds` is at least 1. */
+export class RateLimitError extends UserError {
+  readonly retryAfterSeconds: number;
+  readonly limit: LimitStatus;
+  constructor(limit: LimitStatus, windowSeconds: number, retryAfterSeconds: number) {
+    super('RATE_LIMITED', `Too many requests: ${limit.limit} in ${windowSeconds} seconds are allowed (${limit.bucket}). Try again in ${retryAfterSeconds} seconds.`);
+    this.retryAfterSeconds = retryAfterSeconds;
+    this.limit = limit;
   }
 }
 

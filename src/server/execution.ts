@@ -5,8 +5,9 @@ import { GraphQLError, createSourceEventStream, execute, type ExecutionArgs, typ
 import type { Plugin } from 'graphql-yoga';
 import { accessChanged, viewerOf } from '../accounts/service.ts';
 import { renewContext, type App, type Context, type Viewer } from '../context.ts';
-import { GenericError, expectedErrors, unauthenticated, type UserError } from '../platform/errors.ts';
+import { GenericError, RateLimitError, expectedErrors, unauthenticated, type UserError } from '../platform/errors.ts';
 import { parseWithinBounds, refusalOf } from './bounds.ts';
+import { refusalByLimits, refusedMutation } from './limits.ts';
 
 /** The Yoga plugin that executes operations as described above. */
 export function useExecution(app: App): Plugin<Context> {
@@ -14,9 +15,9 @@ export function useExecution(app: App): Plugin<Context> {
     onParse({ setParseFn }) {
       setParseFn(parseWithinBounds as never);
     },
-    onExecute({ args, setResultAndStopExecution }) {
-      const refusal = refusalOf(args as never);
-      if (refusal) setResultAndStopExecution({ errors: [refusal] });
+    async onExecute({ args, setResultAndStopExecution }) {
+      const refusal = await refusalToRun(args as never);
+      if (refusal) setResultAndStopExecution(refusal);
       return {
         onExecuteDone({ args, result, setResult }) {
           if (!(Symbol.asyncIterator in (result as object))) setResult(masked(result as ExecutionResult, args.contextValue));
@@ -33,7 +34,14 @@ export function useExecution(app: App): Plugin<Context> {
 export function toGraphQLError(error: UserError, at?: GraphQLError): GraphQLError {
   return new GraphQLError(error.message, {
     ...(at && { nodes: at.nodes ?? null, source: at.source ?? null, positions: at.positions ?? null, path: at.path ?? null }),
-    extensions: { code: error.code, ...(error.field && { field: error.field }) },
+    extensions: {
+      code: error.code,
+      ...(error.field && { field: error.field }),
+      ...(error instanceof RateLimitError && {
+        retryAfterSeconds: error.retryAfterSeconds,
+        http: { status: 429, headers: { 'retry-after': String(error.retryAfterSeconds) } },
+      }),
+    },
   });
 }
 
@@ -48,9 +56,17 @@ export function maskOutside(app: App, error: unknown): GraphQLError {
   return internal(requestId);
 }
 
+/** The answer of an operation that may not run: it asks for too much, or a limit is used up; null when it may. */
+async function refusalToRun(args: ExecutionArgs & { contextValue: Context }): Promise<ExecutionResult | null> {
+  const tooMuch = refusalOf(args);
+  if (tooMuch) return { errors: [tooMuch] };
+  const tooOften = await refusalByLimits(args);
+  return tooOften && ((await refusedMutation(args, tooOften)) ?? { errors: [toGraphQLError(tooOften)] });
+}
+
 async function subscribe(app: App, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
-  const refusal = refusalOf(args);
-  if (refusal) return { errors: [refusal] };
+  const refusal = await refusalToRun(args);
+  if (refusal) return refusal;
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return masked(source, args.contextValue);
   return await whileAllowed(app, args.contextValue, source[Symbol.asyncIterator](), async (event) => {

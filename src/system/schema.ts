@@ -1,6 +1,7 @@
 // What the installation itself is: health, status, providers and models, and the configuration that clients need to know.
 import { builder, decodeName, describedEnum } from '../builder.ts';
 import { permit, requireViewer, type Context } from '../context.ts';
+import { cacheKinds } from '../platform/cache.ts';
 import { NotFoundError } from '../platform/errors.ts';
 import type { ModelCapability, ModelInfo, ProviderInfo, ProviderKind } from '../models/catalog.ts';
 import { componentStatuses, overallState, type ComponentStatus, type HealthState } from './status.ts';
@@ -170,7 +171,7 @@ export const Configuration = builder.objectRef<Context['app']['config']>('Config
     providers: t.field({ type: [ProviderNode], description: 'Vendors of models.', resolve: (_config, _args, { app }) => [...app.models.providers()] }),
     retry: t.field({ type: RetryPolicy, description: 'How failed calls are repeated.', resolve: (config) => config.retry }),
     limits: t.field({ type: Limits, description: 'What may be asked for.', resolve: (config) => config.limits }),
-    cacheTtls: t.field({ type: [CacheTtl], description: 'How long things are cached; empty while nothing is.', resolve: () => [] }),
+    cacheTtls: t.field({ type: [CacheTtl], description: 'How long things are cached at most.', resolve: () => cacheKinds().map(({ name, ttlSeconds }) => ({ kind: name, seconds: ttlSeconds })) }),
     uploads: t.field({ type: UploadPolicy, description: 'What may be uploaded.', resolve: (config) => config.uploads }),
   }),
 });

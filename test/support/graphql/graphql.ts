@@ -307,6 +307,7 @@ export type RegisterMutation = { register: { user: { id: string } | null, tokens
       | { message: string }
       | { message: string }
       | { message: string }
+      | { message: string }
     > } };
 
 export type CreateProfileMutationVariables = Exact<{
@@ -320,6 +321,7 @@ export type CreateProfileMutation = { createProfile: { profile: { id: string, ve
       | { message: string, field: Array<string> | null }
       | { message: string, field: Array<string> | null }
       | { message: string, field: Array<string> | null }
+      | { message: string, field: Array<string> | null }
     > } };
 
 export type UploadMutationVariables = Exact<{
@@ -328,6 +330,7 @@ export type UploadMutationVariables = Exact<{
 
 
 export type UploadMutation = { uploadDocuments: { documents: Array<{ id: string, name: string, mediaType: string }>, jobs: Array<{ id: string }>, userErrors: Array<
+      | { message: string }
       | { message: string }
       | { message: string }
       | { message: string }
@@ -360,6 +363,7 @@ export type CreateSessionMutation = { createChatSession: { session: { id: string
       | { message: string }
       | { message: string }
       | { message: string }
+      | { message: string }
     > } };
 
 export type SendMutationVariables = Exact<{
@@ -368,6 +372,7 @@ export type SendMutationVariables = Exact<{
 
 
 export type SendMutation = { sendMessage: { cursor: string | null, run: { id: string } | null, userErrors: Array<
+      | { message: string }
       | { message: string }
       | { message: string }
       | { message: string }
