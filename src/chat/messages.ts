@@ -2,15 +2,8 @@
 import { scoped } from '../accounts/scoped.ts';
 import type { App, Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
-import { Message, MessageBlock, type MessageRole } from './entity.ts';
+import { MessageBlock } from './entity.ts';
 import type { Block } from './walk.ts';
-
-/** A message of a branch with its visible text. */
-export interface BranchMessage {
-  readonly id: string;
-  readonly role: MessageRole;
-  readonly text: string;
-}
 
 /** A branch: the ids from its root to its leaf. */
 interface Branch {
@@ -38,19 +31,6 @@ export async function branchesTo(ctx: Context, leafIds: readonly string[]): Prom
 /** The ids from the root to one message, oldest first; none when there is no such message. */
 export async function branchIds(ctx: Context, messageId: string): Promise<string[]> {
   return (await branchesTo(ctx, [messageId])).get(messageId)?.ids ?? [];
-}
-
-/** The messages from the root to one, oldest first. */
-export async function branchTo(ctx: Context, messageId: string): Promise<BranchMessage[]> {
-  const ids = await branchIds(ctx, messageId);
-  if (ids.length === 0) return [];
-  const rows = await scoped(ctx, Message).select().select(['id', 'role']).where('id', 'in', ids).execute();
-  const texts = await readTexts(ctx, ids);
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.flatMap((id) => {
-    const row = byId.get(id);
-    return row ? [{ id, role: row.role, text: texts.get(id) ?? '' }] : [];
-  });
 }
 
 /** The visible text of each message: its text blocks, joined. */

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { sql } from '../platform/database.ts';
 import { ChatEvent, ChatSession, Message, type Run } from './entity.ts';
 import type { NewEvent } from './events.ts';
+import { forgetConversation } from './history.ts';
 
 /** Deletes a run's question and answer and selects the branch before them; returns the events to log. */
 export async function forgetMessages(tx: Context, run: Run): Promise<NewEvent[]> {
@@ -14,6 +15,8 @@ export async function forgetMessages(tx: Context, run: Run): Promise<NewEvent[]>
   await scoped(tx, Message).update().set({ parentId: input?.parentId ?? null }).where('parentId', 'in', ids).where('id', 'not in', ids).execute();
   await scoped(tx, Message).delete().where('id', 'in', ids).execute();
   await forgetEvents(tx, run.sessionId, ids);
+  // Nobody waits for it within the transaction: what stands in a conversation is asked of the rows.
+  void forgetConversation(tx.app, run.sessionId);
   return ids.map((messageId) => ({ type: 'MessageDeleted', payload: { messageId } }));
 }
 

@@ -9,7 +9,8 @@ import { ProfileVersion } from '../profiles/entity.ts';
 import { answeringModelId } from '../profiles/service.ts';
 import type { Run } from './entity.ts';
 import type { Lease } from './lease.ts';
-import { branchTo, readText } from './messages.ts';
+import { historyBefore, keepConversation } from './history.ts';
+import { readText } from './messages.ts';
 import { openRecord, type RunRecord } from './record.ts';
 import { RunCancelledError } from './run-error.ts';
 
@@ -39,7 +40,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
       ctx,
       signal: stopped,
       settings: settingsOf(app, run, version as ProfileVersion),
-      history: async () => (await branchTo(ctx, run.inputMessageId as string)).slice(0, -1).map(({ role, text }) => ({ role, text })),
+      history: () => historyBefore(ctx, run.sessionId, run.inputMessageId as string),
       answer: () => writer.answer(),
       emit: (part) => writer.take(part),
       once: (call, effect) => writer.once(call, effect),
@@ -51,6 +52,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
       settle: () => writer.settle(),
     });
     await writer.end('SUCCEEDED', null);
+    await keepConversation(ctx, run.sessionId, run.outputMessageId ?? null);
   } catch (error) {
     ended = record ? await record.fail(error, signal) : false;
     if (!record) throw error;

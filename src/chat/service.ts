@@ -10,6 +10,7 @@ import { decodeCursor } from './cursor.ts';
 import { ChatEvent, ChatSession, Message, MessageBlock, Run, Citation, type FeedbackRating, type Visibility } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import { follow, type StreamItem } from './follow.ts';
+import { forgetConversation } from './history.ts';
 import { branchIds } from './messages.ts';
 import { announceSession, assertVisible, idempotencyKey, lockSession } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
@@ -90,6 +91,7 @@ export async function clearChatSession(ctx: Context, id: string): Promise<void> 
     return events;
   });
   ctx.app.bus.publish(sessionStream, id, { type: 'cleared', sequence: (logged[0] as LoggedEvent).sequence });
+  await forgetConversation(ctx.app, id);
   announce(ctx.app, id, logged);
   await announceSession(ctx.app, id, 'UPDATED');
 }
@@ -104,6 +106,7 @@ export async function deleteChatSession(ctx: Context, id: string): Promise<void>
     return found;
   });
   ctx.app.bus.publish(sessionStream, id, { type: 'deleted' });
+  await forgetConversation(ctx.app, id);
   await announceSession(ctx.app, id, 'DELETED', session);
 }
 
