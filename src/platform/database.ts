@@ -41,6 +41,8 @@ export interface Database {
   fork(): EntityManager;
   /** The embedded instance, for libraries that bring their own SQL; null on PostgreSQL. */
   readonly pglite: PGlite | null;
+  /** The server's connections that all of this process shares, for the same libraries; null on the embedded database. */
+  readonly pool: pg.Pool | null;
   readonly orm: PgliteMikroORM;
   /** Applies pending migrations; returns their names. */
   migrate(): Promise<readonly string[]>;
@@ -67,16 +69,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     entities: [...options.entities] as EntityName<object>[],
     extensions: [Migrator],
     migrations: { path: options.migrations, glob: '!(*.d).{js,ts}', snapshot: false, transactional: true, allOrNothing: true, tableName: 'migration' },
+    // Of libraries that make and migrate their tables themselves.
+    schemaGenerator: { ignoreSchema: ['langgraph', 'pgboss'] },
     forceUtcTimezone: true,
     logger: () => undefined,
   };
+  let pool: pg.Pool | null = null;
   const orm = pglite
     ? await PgliteMikroORM.init({ ...common, dbName: 'memory://', driverOptions: { pglite: () => pglite } })
     : ((await PostgresMikroORM.init({
         ...common,
         clientUrl: options.config.databaseUrl as string,
         pool: { min: 0, max: options.config.databasePoolSize },
-        driverOptions: { types: nativeTypes() },
+        driverOptions: { types: nativeTypes(), onPoolCreated: (made: pg.Pool) => void (pool = made) },
         // The two drivers differ in how they connect, not in what this project calls.
       })) as unknown as PgliteMikroORM);
   const query = async <Row>(text: string): Promise<Row[]> => (await orm.em.fork().getConnection().execute(text)) as Row[];
@@ -92,6 +97,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     kind: pglite ? 'pglite' : 'postgresql',
     vectors,
     pglite,
+    pool,
     orm,
     fork: () => orm.em.fork() as EntityManager,
     async migrate() {

@@ -1,0 +1,109 @@
+// Where runs keep the state of their graphs: LangGraph's own saver for PostgreSQL on both kinds of database, in a schema of
+// its own. On a server it takes its connections from the pool that everything here shares; the embedded database is handed
+// to it in the shape of a pool.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PGlite, Transaction } from '@electric-sql/pglite';
+import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
+import type pg from 'pg';
+import type { Database } from './database.ts';
+import { isConnectionFailure } from './transient.ts';
+
+/** The schema of the checkpoints' tables, which their library makes and migrates. */
+export const checkpointSchema = 'langgraph';
+
+/** Checkpoints in the given database; makes or migrates their tables, so that processes must not do this at once. */
+export async function openCheckpoints(database: Database): Promise<BaseCheckpointSaver> {
+  const pool = database.pglite ? poolOf(database.pglite) : database.pool;
+  const saver = new PatientSaver(pool as pg.Pool, undefined, { schema: checkpointSchema });
+  await saver.setup();
+  return saver;
+}
+
+/** A run need not fail because the server was away for a moment: what the saver does may be done twice. */
+class PatientSaver extends PostgresSaver {
+  override getTuple(...args: Parameters<PostgresSaver['getTuple']>) {
+    return patiently(() => super.getTuple(...args));
+  }
+  override put(...args: Parameters<PostgresSaver['put']>) {
+    return patiently(() => super.put(...args));
+  }
+  override putWrites(...args: Parameters<PostgresSaver['putWrites']>) {
+    return patiently(() => super.putWrites(...args));
+  }
+  override deleteThread(...args: Parameters<PostgresSaver['deleteThread']>) {
+    return patiently(() => super.deleteThread(...args));
+  }
+}
+
+const patienceMs = 30_000;
+const retryMs = 200;
+
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isConnectionFailure(error) || performance.now() > until) throw error;
+      await sleep(retryMs);
+    }
+  }
+}
+
+type Query = (text: string, values?: unknown[]) => Promise<{ rows: unknown[] }>;
+
+/** What the saver uses of a pool and of a connection. */
+interface PoolShape {
+  query: Query;
+  connect(): Promise<{ query: Query; release(): void }>;
+}
+
+/** The one connection of PGlite as a pool: what stands between BEGIN and COMMIT is one transaction that nobody gets into. */
+function poolOf(pglite: PGlite): PoolShape {
+  return {
+    query: (text, values) => pglite.query(text, values),
+    async connect() {
+      let open: OpenTransaction | null = null;
+      const end = async (how: 'commit' | 'rollback'): Promise<{ rows: unknown[] }> => {
+        const ending = open;
+        open = null;
+        await ending?.[how]();
+        return { rows: [] };
+      };
+      return {
+        async query(text, values) {
+          if (text === 'BEGIN') open = await begin(pglite);
+          else if (text === 'COMMIT') return await end('commit');
+          else if (text === 'ROLLBACK') return await end('rollback');
+          else return await (open?.transaction ?? pglite).query(text, values);
+          return { rows: [] };
+        },
+        // The saver has ended what it began.
+        release: () => undefined,
+      };
+    },
+  };
+}
+
+interface OpenTransaction {
+  readonly transaction: Transaction;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+/** Opens a transaction once PGlite is free for it. Until it ends nothing else may be awaited: nothing else would be answered. */
+async function begin(pglite: PGlite): Promise<OpenTransaction> {
+  const opened = Promise.withResolvers<Transaction>();
+  const ending = Promise.withResolvers<'commit' | 'rollback'>();
+  const ended = pglite.transaction(async (transaction) => {
+    opened.resolve(transaction);
+    if ((await ending.promise) === 'rollback') await transaction.rollback();
+  });
+  ended.catch(opened.reject);
+  const end = async (how: 'commit' | 'rollback'): Promise<void> => {
+    ending.resolve(how);
+    await ended;
+  };
+  return { transaction: await opened.promise, commit: () => end('commit'), rollback: () => end('rollback') };
+}
