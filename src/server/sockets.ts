@@ -2,7 +2,7 @@
 // operation, closed with 4403 when the token expires, with 1012 when the process stops.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { GraphQLError, type ExecutionArgs } from 'graphql';
+import { GraphQLError, type ExecutionArgs, type GraphQLFormattedError } from 'graphql';
 import { useServer, type Extra } from 'graphql-ws/use/ws';
 import type { YogaServerInstance } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
@@ -66,6 +66,8 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
           return [maskOutside(app, error)];
         }
       },
+      onNext: (_ctx, _id, _payload, _args, result) => (result.errors ? { ...result, errors: result.errors.map(withoutHttp) } : undefined) as never,
+      onError: (_ctx, _id, _payload, errors) => errors.map(withoutHttp),
       execute: (args) => (args as Enveloped).execute(args),
       subscribe: (args) => (args as Enveloped).subscribe(args) as never,
     },
@@ -111,6 +113,14 @@ export function originAllowed(app: App, request: IncomingMessage): boolean {
   const { allowedOrigins } = app.config;
   if (allowedOrigins.includes('*') || allowedOrigins.includes(origin.toLowerCase())) return true;
   return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+/** An error as it is told on a socket, which has no status and no headers. */
+function withoutHttp(error: GraphQLError | GraphQLFormattedError): GraphQLFormattedError {
+  const { extensions, ...rest } = error instanceof GraphQLError ? error.toJSON() : error;
+  if (!extensions) return rest;
+  const { http: _http, ...others } = extensions;
+  return { ...rest, extensions: others };
 }
 
 interface Enveloped extends ExecutionArgs {
