@@ -112,27 +112,30 @@ export async function openCache({ redis, bus, metrics, instanceId }: CacheParts)
     return text;
   }
 
-  /** Writes to one key happen in the order in which they were asked for, whichever connections carry them. */
+  /**
+   * Writes to one key happen in the order in which they were asked for, whichever connections carry them. True when what
+   * Redis held before may have been read meanwhile and no later write decides.
+   */
   async function write(id: string, work: (client: RedisClient) => Promise<unknown>): Promise<boolean> {
-    if (!redis) return true;
+    if (!redis) return false;
     const before = writes.get(id);
     const mine = (async () => {
       await before;
       return await redis.attempt(work);
     })();
     writes.set(id, mine);
-    const reached = (await mine) !== null;
-    if (writes.get(id) === mine) writes.delete(id);
-    if (reached) unsettled.delete(id);
+    if ((await mine) !== null) unsettled.delete(id);
     else unsettled.set(id, true);
-    return reached;
+    return writes.get(id) === mine && writes.delete(id);
   }
 
   const mark = (id: string): Promise<boolean> => write(id, (client) => client.set(id, `${markSign}${randomUUID()}`, 'PX', markMs));
 
   /** What Redis holds; null when it does not answer, or cannot be believed. */
   async function fromRedis(kind: CacheKind<unknown>, id: string): Promise<Found | null> {
-    if (!redis || (unsettled.has(id) && !(await mark(id)))) return null;
+    if (!redis) return null;
+    if (unsettled.has(id)) await mark(id);
+    if (unsettled.has(id)) return null;
     const found = await redis.attempt(async (client): Promise<Found> => {
       const [[failure, text], [, ttlMs]] = (await client.pipeline().get(id).pttl(id).exec()) as [[Error | null, string | null], [Error | null, number]];
       if (failure) throw failure;
@@ -179,9 +182,9 @@ export async function openCache({ redis, bus, metrics, instanceId }: CacheParts)
       const ttlMs = Math.ceil(Math.min(ttlSeconds, kind.ttlSeconds) * 1000);
       forget(kind.name, id);
       memoryOf(kind).set(id, text, { ttl: ttlMs });
-      await write(id, (client) => client.set(id, text, 'PX', ttlMs));
+      const decided = await write(id, (client) => client.set(id, text, 'PX', ttlMs));
       // Whoever read Redis before it was written must not keep what it held.
-      if (memoryOf(kind).peek(id) !== text) forget(kind.name, id);
+      if (decided && memoryOf(kind).peek(id) !== text) forget(kind.name, id);
       flights.delete(id);
       bus.publish(withdrawn, everyInstance, { from: instanceId, kind: kind.name, id });
     },
@@ -205,9 +208,8 @@ export async function openCache({ redis, bus, metrics, instanceId }: CacheParts)
     async delete(kind, key) {
       const id = idOf(kind, key);
       forget(kind.name, id);
-      await mark(id);
       // Whoever read Redis before it was marked must not keep what it held.
-      forget(kind.name, id);
+      if (await mark(id)) forget(kind.name, id);
       bus.publish(withdrawn, everyInstance, { from: instanceId, kind: kind.name, id });
     },
     close: await bus.subscribe(withdrawn, everyInstance, ({ from, kind, id }) => {
