@@ -24,8 +24,18 @@ export type StreamMessage =
   | { readonly type: 'cleared'; readonly sequence: number }
   | { readonly type: 'deleted' };
 
-/** Live news, keyed by session id. */
-export const sessionStream = topic<StreamMessage>('chat.stream');
+/** Live news, keyed by session id. Text may wait behind the news of other sessions. */
+export const sessionStream = topic<StreamMessage>('chat.stream', {
+  isBulk: (message) => message.type === 'delta',
+  revive(json) {
+    const message = json as StreamMessage;
+    if (message.type === 'events') return { ...message, events: message.events.map((event) => ({ ...event, occurredAt: new Date(event.occurredAt) })) };
+    if (message.type !== 'typing') return message;
+    // Clocks differ: here it lasts from now on as long as it was to last there.
+    const since = new Date();
+    return { ...message, since, expiresAt: new Date(+since + +new Date(message.expiresAt) - +new Date(message.since)) };
+  },
+});
 
 /**
  * Appends to a session's log inside the transaction of `tx`. Taking the numbers locks the session's row until commit, so

@@ -2,23 +2,33 @@
 // only wakes somebody who can read the rows. Listeners of this process hear a message at once, before any transport.
 
 /** A kind of message; `E` is its plain, serialisable shape. */
-export interface Topic<E> {
+export interface Topic<E> extends TopicOptions<E> {
   readonly name: string;
   /** Never set: carries the type. */
   readonly shape?: E;
 }
 
-/** Names a kind of message. */
-export function topic<E>(name: string): Topic<E> {
-  return { name };
+/** What a transport to other instances has to know of a kind of message. */
+export interface TopicOptions<E> {
+  /** Whether an event may wait behind those of other keys, and is dropped first when too many wait. Absent: none may. */
+  isBulk?(event: E): boolean;
+  /** The event again from its JSON, e.g. with its dates. Absent: the JSON is the event. */
+  revive?(json: unknown): E;
 }
+
+/** Names a kind of message. */
+export function topic<E>(name: string, options: TopicOptions<E> = {}): Topic<E> {
+  return { name, ...options };
+}
+
+/** isolated: this process only; solitary: a transport, no other instance heard lately; clustered: others are heard. */
+export type BusHealth = 'isolated' | 'solitary' | 'clustered';
 
 /** Publishes to and listens on (topic, key); `subscribe` returns its own ending. */
 export interface Bus {
   publish<E>(topic: Topic<E>, key: string, event: E): void;
   subscribe<E>(topic: Topic<E>, key: string, on: (event: E) => void): Promise<() => Promise<void>>;
-  /** isolated: this process only; solitary: a transport, no other instance seen; clustered: others answer. */
-  health(): 'isolated' | 'solitary' | 'clustered';
+  health(): BusHealth;
   close(): Promise<void>;
 }
 
