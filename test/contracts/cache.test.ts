@@ -251,6 +251,34 @@ describe('two instances with one Redis', () => {
     expect(await b.cache.get(things, key)).toEqual(two);
   });
 
+  it('keep nothing in memory that was read while a deletion or a newer value was on its way to Redis', async () => {
+    const [a, b] = await pair(true);
+    const client = new Client(server.url);
+    try {
+      const key = randomUUID();
+      await b.cache.set(few, key, 'old', minute);
+      await client.client('PAUSE', 10_000, 'WRITE');
+      const deleted = a.cache.delete(few, key);
+      expect(await a.cache.get(few, key)).toBe('old');
+      await client.client('UNPAUSE');
+      await deleted;
+      expect(await a.cache.get(few, key)).toBeNull();
+
+      await b.cache.set(few, key, 'old', minute);
+      await client.client('PAUSE', 10_000, 'WRITE');
+      const others = ['x', 'y', 'z'].map((other) => () => a.cache.set(few, `${key}:${other}`, other, minute));
+      const written = [a.cache.set(few, key, 'new', minute), ...others.map((set) => set())];
+      // The others have driven it out of memory before Redis knows it.
+      expect(await a.cache.get(few, key)).toBe('old');
+      await client.client('UNPAUSE');
+      await Promise.all(written);
+      expect(await a.cache.get(few, key)).toBe('new');
+    } finally {
+      await client.client('UNPAUSE');
+      client.disconnect();
+    }
+  });
+
   it('do not serve from memory what has ended in Redis, and leave nothing there without an end', async () => {
     const [a, b] = await pair(true);
     const key = randomUUID();
