@@ -11,6 +11,11 @@ export interface Metrics {
   readonly cacheLookups: Counter<'kind' | 'layer' | 'outcome'>;
   /** Requests that a rate limit refused, by the limit's name. */
   readonly rateLimited: Counter<'limit'>;
+  /**
+   * Messages between instances, by direction and outcome. Out: sent, unsent (no connection), failed, dropped (too many waited),
+   * oversized. In: received; and as they came, of one or more messages: own, unknown_version, oversized, junk.
+   */
+  readonly busMessages: Counter<'direction' | 'outcome'>;
 }
 
 /** A fresh registry; with `process` also the process's own figures (memory, event loop). */
@@ -23,5 +28,6 @@ export function createMetrics(options: { process: boolean }): Metrics {
     runs: new Counter({ name: 'parley_runs_total', help: 'Runs that ended, by status.', labelNames: ['status'], registers: [registry] }),
     cacheLookups: new Counter({ name: 'parley_cache_lookups_total', help: 'Look-ups in the cache, by kind, layer and outcome.', labelNames: ['kind', 'layer', 'outcome'], registers: [registry] }),
     rateLimited: new Counter({ name: 'parley_rate_limited_total', help: 'Requests that a rate limit refused, by limit.', labelNames: ['limit'], registers: [registry] }),
+    busMessages: new Counter({ name: 'parley_bus_messages_total', help: 'Messages between instances, by direction (in, out) and outcome.', labelNames: ['direction', 'outcome'], registers: [registry] }),
   };
 }

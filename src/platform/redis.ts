@@ -46,6 +46,10 @@ export function openRedis(config: Pick<Config, 'redis' | 'instanceId'>, log: Log
       maxRetriesPerRequest: 0,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), maxReconnectDelayMs) * (0.5 + Math.random() / 2),
       keepAlive: 10_000,
+      // Its rejection would be nobody's; who listens subscribes again.
+      autoResubscribe: false,
+      // A connection that is given up need not say farewell.
+      disconnectTimeout: 200,
     });
     open.add(client);
     client.on('error', (error: Error) => {

@@ -13,8 +13,8 @@ export interface Proxy {
   /** Cuts all connections and refuses new ones until `restore`. */
   refuse(): void;
   /**
-   * Swallows all bytes both ways while connections stay open and new ones can be made. A connection that has lost bytes
-   * stays dead when this ends, as behind a firewall that has forgotten it; new ones live.
+   * Swallows all bytes and ends both ways while connections stay open and new ones can be made. A connection that has lost
+   * any stays dead when this ends, as behind a firewall that has forgotten it; new ones live.
    */
   blackhole(on: boolean): void;
   /**
@@ -36,7 +36,7 @@ export async function startProxy(url: string): Promise<Proxy> {
   let isDropped: (channel: string) => boolean = () => false;
 
   const accept = (client: Socket): void => {
-    const server = connect(Number(target.port), target.hostname);
+    const server = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen: true });
     const frames = isRedis ? splitFrames() : null;
     let dead = false;
     const pass = (from: Socket, to: Socket, change: (data: Buffer) => Buffer = (data) => data): void => {
@@ -51,7 +51,10 @@ export async function startProxy(url: string): Promise<Proxy> {
           to.once('drain', () => from.resume());
         }
       });
-      from.on('end', () => to.end());
+      from.on('end', () => {
+        dead ||= swallowing;
+        if (!dead) to.end();
+      });
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
@@ -63,7 +66,7 @@ export async function startProxy(url: string): Promise<Proxy> {
   };
 
   const listen = async (port: number): Promise<Server> => {
-    const server = createServer(accept);
+    const server = createServer({ allowHalfOpen: true }, accept);
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
     return server;
   };
