@@ -4,13 +4,12 @@ import { scoped } from '../accounts/scoped.ts';
 import type { App, Context } from '../context.ts';
 import type { Turn } from '../graph/scope.ts';
 import { cacheKind } from '../platform/cache.ts';
-import { Message, type MessageRole } from './entity.ts';
-import { branchIds, readTexts } from './messages.ts';
+import { Message } from './entity.ts';
+import { readTexts } from './messages.ts';
 
-/** A message that has ended, with its visible text. */
+/** The visible text of a message that has ended. */
 interface Said {
   readonly id: string;
-  readonly role: MessageRole;
   readonly text: string;
 }
 
@@ -19,14 +18,14 @@ export const conversations = cacheKind<readonly Said[]>({ name: 'conversation', 
 
 /** The turns before a question, oldest first. */
 export async function historyBefore(ctx: Context, sessionId: string, questionId: string): Promise<Turn[]> {
-  const ids = (await branchIds(ctx, questionId)).slice(0, -1);
-  return (await read(ctx, sessionId, ids)).map(({ role, text }) => ({ role, text }));
+  const branch = await branchTo(ctx, sessionId, questionId);
+  return await read(ctx, sessionId, branch.slice(0, -1));
 }
 
 /** Puts the branch that ends in an answer in the cache, so that the next question finds it. Never throws. */
 export async function keepConversation(ctx: Context, sessionId: string, answerId: string | null): Promise<void> {
   try {
-    if (answerId) await read(ctx, sessionId, await branchIds(ctx, answerId));
+    if (answerId) await read(ctx, sessionId, await branchTo(ctx, sessionId, answerId));
   } catch (error) {
     ctx.log.warn({ err: error, sessionId }, 'a conversation could not be kept for the next question');
   }
@@ -37,17 +36,28 @@ export async function forgetConversation(app: App, sessionId: string): Promise<v
   await app.cache.delete(conversations, sessionId);
 }
 
-/** The messages of these ids, in their order; what the cache lacks is read, and put there when it has ended. */
-async function read(ctx: Context, sessionId: string, ids: readonly string[]): Promise<Said[]> {
-  if (ids.length === 0) return [];
+type Node = Pick<Message, 'id' | 'parentId' | 'role' | 'status'>;
+
+/** The messages from the root to one, oldest first, without their texts. Walked here: a recursive statement takes ten times as long. */
+async function branchTo(ctx: Context, sessionId: string, leafId: string): Promise<Node[]> {
+  const rows: Node[] = await scoped(ctx, Message).select().select(['id', 'parentId', 'role', 'status']).where('sessionId', '=', sessionId).execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const branch: Node[] = [];
+  for (let node = byId.get(leafId); node; node = node.parentId ? byId.get(node.parentId) : undefined) branch.push(node);
+  return branch.reverse();
+}
+
+/** What the messages of a branch say; what the cache lacks is read, and put there once it has ended. */
+async function read(ctx: Context, sessionId: string, branch: readonly Node[]): Promise<Turn[]> {
+  if (branch.length === 0) return [];
   const { cache } = ctx.app;
-  const known = new Map((await cache.get(conversations, sessionId))?.map((said) => [said.id, said]));
-  const missing = ids.filter((id) => !known.has(id));
-  if (missing.length === 0) return ids.map((id) => known.get(id) as Said);
-  const rows = await scoped(ctx, Message).select().select(['id', 'role', 'status']).where('id', 'in', missing).execute();
-  const texts = await readTexts(ctx, missing);
-  const fresh = new Map(rows.map(({ id, role, status }) => [id, { said: { id, role, text: texts.get(id) ?? '' }, hasEnded: status !== 'STREAMING' && status !== 'INTERRUPTED' }]));
-  const messages = ids.flatMap((id) => known.get(id) ?? fresh.get(id)?.said ?? []);
-  await cache.set(conversations, sessionId, messages.filter(({ id }) => fresh.get(id)?.hasEnded !== false), { ttlSeconds: conversations.ttlSeconds });
-  return messages;
+  const texts = new Map((await cache.get(conversations, sessionId))?.map(({ id, text }) => [id, text]));
+  const missing = branch.filter(({ id }) => !texts.has(id)).map(({ id }) => id);
+  const textOf = (id: string): string => texts.get(id) ?? '';
+  if (missing.length > 0) {
+    for (const [id, text] of await readTexts(ctx, missing)) texts.set(id, text);
+    const ended = branch.filter(({ status }) => status !== 'STREAMING' && status !== 'INTERRUPTED').map(({ id }) => ({ id, text: textOf(id) }));
+    await cache.set(conversations, sessionId, ended, { ttlSeconds: conversations.ttlSeconds });
+  }
+  return branch.map(({ id, role }) => ({ role, text: textOf(id) }));
 }
