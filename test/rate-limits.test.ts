@@ -4,6 +4,7 @@ import { isNonNullType, isObjectType, type GraphQLObjectType } from 'graphql';
 import { afterEach, describe, expect, it } from 'vitest';
 import { schema } from '../src/schema.ts';
 import { createTestApp, password, type TestApp, type TestUser } from './support/app.ts';
+import { startRedis } from './support/redis.ts';
 import { openSocket } from './support/socket.ts';
 
 const ERRORS = 'userErrors { __typename code message ... on RateLimitError { retryAfterSeconds limit { bucket limit remaining used cost resetAt } } }';
@@ -245,6 +246,25 @@ describe('a user', () => {
     expect(await ada.ask('{ rateLimit { bucket } viewer { rateLimits { bucket } } }')).toEqual({ rateLimit: null, viewer: { rateLimits: [] } });
     expect((await fetch(`${parley.url}/health`)).status).toBe(200);
   });
+});
+
+it('two instances with one Redis count an address together', async () => {
+  const redis = await startRedis();
+  const env = { REDIS_URL: redis.url, RATE_LIMIT_LOGIN: '3/600' };
+  parley = await createTestApp(env);
+  const other = await createTestApp(env);
+  try {
+    for (const each of [parley, other]) await expect.poll(() => each.app.redis?.attempt((client) => client.ping())).toBe('PONG');
+    const codes: string[] = [];
+    for (const each of [parley, other, parley, other, parley]) {
+      const { data } = await each.request(LOGIN, { input: { email: 'nobody@example.test', password } });
+      codes.push(data.login.userErrors[0].code);
+    }
+    expect(codes).toEqual(['INVALID_CREDENTIALS', 'INVALID_CREDENTIALS', 'INVALID_CREDENTIALS', 'RATE_LIMITED', 'RATE_LIMITED']);
+  } finally {
+    await other.close();
+    await redis.close();
+  }
 });
 
 it('every mutation can be refused as data: no field of a payload needs what was not done', async () => {

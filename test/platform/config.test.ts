@@ -115,10 +115,19 @@ describe('settings', () => {
       register: { count: 10, seconds: 3600 }, login: { count: 20, seconds: 60 },
       default_day: { count: 200, seconds: 86_400 }, default_hour: { count: 50, seconds: 3600 },
     });
+    expect(loadConfig({ ...production, NODE_ENV: 'staging' }).rateLimits).toMatchObject({ send_message: { count: 30 }, default_day: { count: 500 }, default_hour: { count: 100 } });
+    for (const NODE_ENV of ['development', 'test']) expect(loadConfig({ NODE_ENV }).rateLimits).toMatchObject({ send_message: { count: 30_000 }, default_day: { count: 200_000 } });
     expect(loadConfig({ ...production, RATE_LIMIT_LOGIN: '5/30' }).rateLimits.login).toEqual({ count: 5, seconds: 30 });
     expect(loadConfig({ RATE_LIMIT_LOGIN: 'off' }).rateLimits.login).toBeNull();
     expect(faultsOf({ ...production, RATE_LIMIT_LOGIN: 'off' })).toHaveLength(1);
-    expect(faultsOf({ RATE_LIMIT_LOGIN: '0/60', RATE_LIMIT_REGISTER: '5' })).toHaveLength(2);
+    expect(faultsOf({ RATE_LIMIT_LOGIN: '0/60', RATE_LIMIT_REGISTER: '5', RATE_LIMIT_HEALTH: '1/2073601' })).toHaveLength(3);
+    expect(loadConfig({ RATE_LIMIT_HEALTH: '1/2073600' }).rateLimits.health).toEqual({ count: 1, seconds: 24 * 86_400 });
+  });
+
+  it('believe no proxy unless told how many there are', () => {
+    expect(loadConfig({}).trustedProxies).toBe(0);
+    expect(loadConfig({ TRUSTED_PROXIES: '2' }).trustedProxies).toBe(2);
+    expect(faultsOf({ TRUSTED_PROXIES: 'all' })).toHaveLength(1);
   });
 
   it('notice a limit whose name is misspelt', () => {
