@@ -75,6 +75,8 @@ export function openRedis(config: Pick<Config, 'redis' | 'instanceId'>, log: Log
         return await breaker.execute(() => work(client));
       } catch (error) {
         if (!(error instanceof BrokenCircuitError)) log.debug({ err: error }, 'a command of Redis failed');
+        // Nobody may be left at the other end of a connection that looks well: a new one finds out.
+        if (error instanceof Error && error.message === 'Command timed out' && client.status === 'ready') client.disconnect(true);
         return null;
       }
     },

@@ -28,7 +28,7 @@ export class StartupError extends Error implements StartupFailure {
   }
 }
 
-type KnownConfig = Partial<Pick<Config, 'host' | 'port' | 'dataDir' | 'databaseUrl' | 'redis'>>;
+type KnownConfig = Partial<Pick<Config, 'host' | 'port' | 'dataDir' | 'databaseUrl'>>;
 
 /** The failure in three parts, found anywhere in the chain of causes; `null` if the cause is not a known one. */
 export function explainStartupFailure(error: unknown, config: KnownConfig = {}): StartupFailure | null {
@@ -180,35 +180,20 @@ const unreachable: Readonly<Record<string, string>> = {
 
 function explainConnection(error: SystemError, config: KnownConfig): StartupFailure | null {
   const why = unreachable[error.code ?? ''];
-  if (why === undefined) {
-    if (/^(NOAUTH|WRONGPASS)/.test(error.message)) {
-      return {
-        what: `Redis at ${config.redis?.url ? placeOf(config.redis.url) : 'REDIS_URL'} refused the password.`,
-        why: error.message,
-        whatToDo: 'correct REDIS_URL: redis://user:password@host:6379',
-      };
-    }
-    return null;
-  }
-  const services = [
-    { name: 'PostgreSQL', variable: 'DATABASE_URL', url: config.databaseUrl, port: 5432, without: 'to use the embedded database' },
-    { name: 'Redis', variable: 'REDIS_URL', url: config.redis?.url ?? null, port: 6379, without: 'to run as a single process without Redis' },
-  ].filter(({ url }) => url != null);
-  const meant = services.filter(({ url, port }) => isTarget(error, url ?? '', port));
-  const service = meant[0] ?? (services.length === 1 && error.port === undefined && error.hostname === undefined ? services[0] : undefined);
-  if (service === undefined) return null;
+  const url = config.databaseUrl;
+  if (why === undefined || !url || !isTarget(error, url)) return null;
   return {
-    what: `${service.name} at ${placeOf(service.url ?? '')} cannot be reached.`,
+    what: `PostgreSQL at ${placeOf(url)} cannot be reached.`,
     why: `${why} (${error.code})`,
-    whatToDo: `start ${service.name}, correct ${service.variable}, or remove ${service.variable} ${service.without}.`,
+    whatToDo: 'start PostgreSQL, correct DATABASE_URL, or remove DATABASE_URL to use the embedded database.',
   };
 }
 
-/** Whether a failed connection was one to this address. A failure to look a name up knows the name, others the port. */
-function isTarget(error: SystemError, url: string, defaultPort: number): boolean {
+/** Whether a failed connection was one to this address. A failure to look a name up knows the name, most others the port. */
+function isTarget(error: SystemError, url: string): boolean {
   const { hostname, port } = new URL(url);
   if (error.hostname !== undefined) return error.hostname === hostname;
-  return error.port === Number(port || defaultPort);
+  return error.port === undefined || error.port === Number(port || 5432);
 }
 
 function explainFiles(error: SystemError, config: KnownConfig): StartupFailure | null {

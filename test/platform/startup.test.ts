@@ -45,21 +45,18 @@ describe('a failed start', () => {
     expect(explainStartupFailure(error)?.why).toMatch(/PORT[^]*SEED/);
   });
 
-  it('tells an unreachable PostgreSQL from an unreachable Redis by the port, without showing the password', async () => {
+  it('tells an unreachable PostgreSQL from other servers by the port, without showing the password', async () => {
     const gone = await listen(0, '127.0.0.1');
     await gone.close();
     const refused = await errorOf(async () => { await once(connect(gone.port, '127.0.0.1'), 'connect'); });
     const databaseUrl = `postgresql://parley:hunter2@127.0.0.1:${gone.port}/parley`;
-    const redisAt = (url: string) => ({ url, poolSize: 1, commandTimeoutMs: 1000 });
-    const redisUrl = 'redis://:hunter2@127.0.0.1:1';
-    const database = explainStartupFailure(new Error('wrapped', { cause: refused }), { databaseUrl, redis: redisAt(redisUrl) });
-    expect(database).toEqual({
+    expect(explainStartupFailure(new Error('wrapped', { cause: refused }), { databaseUrl })).toEqual({
       what: `PostgreSQL at 127.0.0.1:${gone.port}/parley cannot be reached.`,
       why: 'Nothing is listening there. (ECONNREFUSED)',
       whatToDo: 'start PostgreSQL, correct DATABASE_URL, or remove DATABASE_URL to use the embedded database.',
     });
-    const redis = explainStartupFailure(refused, { databaseUrl: null, redis: redisAt(`redis://127.0.0.1:${gone.port}`) });
-    expect(redis?.what).toMatch(/^Redis at/);
+    expect(explainStartupFailure(refused, { databaseUrl: 'postgresql://127.0.0.1:1/parley' })).toBeNull();
+    expect(explainStartupFailure(refused, { databaseUrl: null })).toBeNull();
   });
 
   it('takes refusals of two addresses of one host for one refusal', () => {
