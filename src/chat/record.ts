@@ -5,6 +5,7 @@ import { scoped } from '../accounts/scoped.ts';
 import { createContext, transactional, type App, type Context } from '../context.ts';
 import type { Call, CitationPart, RunPart, RunScope } from '../graph/scope.ts';
 import type { Written } from '../graph/state.ts';
+import type { Fence } from '../platform/checkpoints.ts';
 import { kysely } from '../platform/database.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
@@ -34,6 +35,8 @@ export interface RunRecord {
   take(part: RunPart): void;
   /** As the scope's `once`. */
   once: RunScope['once'];
+  /** As the checkpoints' `Fence`: throws RunLostError unless the attempt has the run, and keeps it until the write is done. */
+  readonly fence: Fence;
   /** Stores what was taken; resolves with how far the answer has come. Throws RunLostError when the attempt is over. */
   settle(): Promise<Written>;
   /** Ends the run, once everything before is written. Throws RunLostError when the attempt is over. */
@@ -311,6 +314,13 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         await tx.em.flush();
         return result;
       });
+    },
+    async fence(query) {
+      const mine = await query(
+        `select 1 from run where id = $1 and attempt = $2 and lease_owner = $3 and status = 'RUNNING' for share`,
+        [run.id, attempt, lease.owner],
+      );
+      if (mine.rows.length === 0) throw new RunLostError(`Run ${run.id} is not ours any more.`);
     },
     async settle() {
       // What is told but not yet asked for again may wait; text may not: the next attempt goes on behind it.

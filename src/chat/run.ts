@@ -49,6 +49,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
     await runGraph(app.graphs.build((version as ProfileVersion).graph), initialState(question), scope, {
       checkpointer,
       threadId: run.id,
+      configurable: { fence: writer.fence },
       settle: () => writer.settle(),
     });
     await writer.end('SUCCEEDED', null);

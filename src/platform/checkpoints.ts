@@ -1,6 +1,7 @@
 // Where runs keep the state of their graphs: LangGraph's own saver for PostgreSQL on both kinds of database, in a schema of
 // its own. On a server it takes its connections from the pool that everything here shares; the embedded database is handed
 // to it in the shape of a pool.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PGlite, Transaction } from '@electric-sql/pglite';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
@@ -14,11 +15,19 @@ export const checkpointSchema = 'langgraph';
 
 /** Checkpoints in the given database; makes or migrates their tables, so that processes must not do this at once. */
 export async function openCheckpoints(database: Database): Promise<BaseCheckpointSaver> {
-  const pool = database.pglite ? poolOf(database.pglite) : database.pool;
+  const pool = database.pglite ? poolOf(database.pglite) : fenced(database.pool as pg.Pool);
   const saver = new PatientSaver(pool as pg.Pool, undefined, { schema: checkpointSchema });
   await saver.setup();
   return saver;
 }
+
+/**
+ * What must hold for a thread's writer, asked within the transaction of each of its writes; throws when it does not. A run
+ * hands it over as `configurable.fence`. On the embedded database, with its one process, it is not asked.
+ */
+export type Fence = (query: Query) => Promise<void>;
+
+const fences = new AsyncLocalStorage<Fence | undefined>();
 
 /** A run need not fail because the server was away for a moment: what the saver does may be done twice. */
 class PatientSaver extends PostgresSaver {
@@ -26,10 +35,10 @@ class PatientSaver extends PostgresSaver {
     return patiently(() => super.getTuple(...args));
   }
   override put(...args: Parameters<PostgresSaver['put']>) {
-    return patiently(() => super.put(...args));
+    return fences.run(args[0].configurable?.['fence'], () => patiently(() => super.put(...args)));
   }
   override putWrites(...args: Parameters<PostgresSaver['putWrites']>) {
-    return patiently(() => super.putWrites(...args));
+    return fences.run(args[0].configurable?.['fence'], () => patiently(() => super.putWrites(...args)));
   }
   override deleteThread(...args: Parameters<PostgresSaver['deleteThread']>) {
     return patiently(() => super.deleteThread(...args));
@@ -57,6 +66,25 @@ type Query = (text: string, values?: unknown[]) => Promise<{ rows: unknown[] }>;
 interface PoolShape {
   query: Query;
   connect(): Promise<{ query: Query; release(): void }>;
+}
+
+/** The server's connections, on which a transaction begins by asking the fence of whoever writes. */
+function fenced(pool: pg.Pool): PoolShape {
+  return {
+    query: (text, values) => pool.query(text, values),
+    async connect() {
+      const client = await pool.connect();
+      const query: Query = (text, values) => client.query(text, values);
+      return {
+        async query(text, values) {
+          const result = await query(text, values);
+          if (text === 'BEGIN') await fences.getStore()?.(query);
+          return result;
+        },
+        release: () => client.release(),
+      };
+    },
+  };
 }
 
 /** The one connection of PGlite as a pool: what stands between BEGIN and COMMIT is one transaction that nobody gets into. */

@@ -59,7 +59,12 @@ async function openSession(user: TestUser): Promise<string> {
 
 async function send(user: TestUser, sessionId: string): Promise<{ runId: string; cursor: string }> {
   const { sendMessage } = await user.ask('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id } cursor userErrors { message } } }', { input: { sessionId, text: 'Hello', idempotencyKey: randomUUID() } });
-  return { runId: Buffer.from(sendMessage.run.id, 'base64url').toString().replace('Run:', ''), cursor: sendMessage.cursor };
+  return { runId: rowIdOf(sendMessage.run.id), cursor: sendMessage.cursor };
+}
+
+/** The row's id in a global id. */
+function rowIdOf(id: string): string {
+  return Buffer.from(id, 'base64url').toString().replace(/^\w+:/, '');
 }
 
 /** Says everything, a piece at a time, until the caller has gone. */
@@ -116,7 +121,7 @@ function apply(events: readonly { chatEvents: { __typename: string; sequence?: n
 
 it(`a run whose instance is killed between its first delta and its end is finished by the other: ${soak(50)} kills`, { timeout: soakMs(120_000) }, async () => {
   const random = seeded(20261124);
-  let instances = await Promise.all([start(), start()]);
+  let instances = [await start(), await start()];
   const ada = await instances[0]!.signUp();
   let taken = 0;
   let slowest = 0;
@@ -154,7 +159,7 @@ it(`a run whose instance is killed between its first delta and its end is finish
 });
 
 it('an owner that sleeps past its lease and wakes up writes no row, tells nothing and has no effect', { timeout: 60_000 }, async () => {
-  const instances = await Promise.all([start(), start()]);
+  const instances = [await start(), await start()];
   const ada = await instances[0]!.signUp();
   for (const [round, inEffects] of [true, false].entries()) {
     const sessionId = await openSession(ada.at(instances[0]!));
@@ -177,13 +182,14 @@ it('an owner that sleeps past its lease and wakes up writes no row, tells nothin
     if (first) void nextCall().then(speak);
     else void firstCall.then(speak);
     await stream.until(isEnd);
-    const asItWas = await everythingOf(runId, sessionId);
+    await untilTrue(async () => (await checkpointsOf(runId)).length === 0);
+    const asItWas = await everythingOf(runId, rowIdOf(sessionId));
     sleeper.resume();
-    await untilTrue(() => sleeper.output().slice(before).includes('a run was lost'));
+    await untilTrue(async () => sleeper.output().slice(before).includes('a run was lost'));
     await atSleeper.until(isEnd);
     first?.say('said to an owner that is none any more, ');
     await first?.abandoned;
-    expect(await everythingOf(runId, sessionId)).toEqual(asItWas);
+    expect(await everythingOf(runId, rowIdOf(sessionId))).toEqual(asItWas);
     for (const events of [stream.events, atSleeper.events]) {
       const { text, faults, ends } = apply(events);
       expect(faults).toEqual([]);
@@ -212,12 +218,16 @@ async function everythingOf(runId: string, sessionId: string): Promise<unknown> 
     steps: await of('select * from run_step where run_id = $1 order by ordinal', runId),
     calls: await of('select * from tool_call where run_id = $1 order by call_id', runId),
     tally: await of('select * from tally where run_id = $1 order by call', runId),
-    checkpoints: await of('select * from langgraph.checkpoints where thread_id = $1::text order by checkpoint_id', runId),
+    checkpoints: await checkpointsOf(runId),
     writes: await of('select * from langgraph.checkpoint_writes where thread_id = $1::text order by checkpoint_id, task_id, idx', runId),
   };
 }
 
+async function checkpointsOf(runId: string): Promise<unknown[]> {
+  return (await rows.query('select * from langgraph.checkpoints where thread_id = $1 order by checkpoint_id', [runId])).rows;
+}
+
 /** Waits, with the test's own limit, until something has become true. */
-async function untilTrue(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20);
+async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(20);
 }
