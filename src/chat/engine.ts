@@ -5,6 +5,7 @@ import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { Run } from './entity.ts';
 import { createLease, type Lease } from './lease.ts';
+import { removeLeftCheckpoints } from './leftovers.ts';
 import { executeRun } from './run.ts';
 import { RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 
@@ -12,6 +13,8 @@ import { RunCancelledError, RunLostError, RunTimedOutError } from './run-error.t
 const renewalsPerLease = 3;
 /** Milliseconds after which runs and cancellations are found that no message told of. */
 const lookIntervalMs = 1_000;
+/** Milliseconds between two removals of what runs have left behind. */
+const tidyIntervalMs = 3_600_000;
 /** Longest that a run may take, all attempts together. */
 const runLimitMs = 15 * 60_000;
 
@@ -36,6 +39,7 @@ export function createRunEngine(app: App): RunEngine {
   const lookEveryMs = app.database.kind === 'pglite' ? renewEveryMs : Math.min(lookIntervalMs, renewEveryMs);
   let renewedAt = performance.now();
   let timer: NodeJS.Timeout | null = null;
+  let tidying: NodeJS.Timeout | null = null;
   let accepting = false;
   let unsubscribe: (() => Promise<void>) | null = null;
   let claiming: Promise<void> | null = null;
@@ -82,6 +86,10 @@ export function createRunEngine(app: App): RunEngine {
     working.set(run.id, { controller, lease, done });
   }
 
+  function tidy(): void {
+    removeLeftCheckpoints(app).catch((error: unknown) => app.log.warn({ err: error }, 'what runs have left behind could not be removed; tried again'));
+  }
+
   /** Keeps what we have, learns of cancellations and losses, and looks for runs that nobody announced. */
   async function look(): Promise<void> {
     const sentAt = performance.now();
@@ -117,6 +125,8 @@ export function createRunEngine(app: App): RunEngine {
             looking = null;
           });
       }, lookEveryMs);
+      tidying = setInterval(tidy, tidyIntervalMs);
+      tidy();
       accepting = true;
       claimAll();
     },
@@ -130,6 +140,7 @@ export function createRunEngine(app: App): RunEngine {
       await Promise.all([...working.values()].map(({ done }) => done));
       // Until here leases were renewed and cancellations heard.
       clearInterval(timer);
+      if (tidying) clearInterval(tidying);
       timer = null;
       await unsubscribe?.();
       await looking;

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { emptyCheckpoint } from '@langchain/langgraph-checkpoint';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestUser } from '../support/app.ts';
+import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 import { startModelServer, type ModelServer } from '../support/model-server.ts';
 
 const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename
@@ -61,6 +63,33 @@ it('a run that the process left behind is taken over, and its stream goes on aft
     await after.close();
   }
 });
+
+it('checkpoints of a run that ended as its process died are removed by the next start, those of a run that goes on are not', async () => {
+  const env = { ...model.env, DATA_DIR: await mkdtemp(join(folder, 'left-')) };
+  const before = await createTestApp(env, { onDisk: true });
+  const ada = await before.signUp();
+  const [ended, active] = [await startRun(ada), await startRun(ada)];
+  const calls = [await model.call(), await model.call()];
+  calls[0]!.end();
+  const runs = await Promise.all([ended, active].map(async (id) => (await ada.ask('query ($id: ID!) { chatSession(id: $id) { runs { nodes { id } } } }', { id })).chatSession.runs.nodes[0].id));
+  const threads = runs.map((id) => Buffer.from(id, 'base64url').toString().replace('Run:', ''));
+  while (await hasCheckpoint(before, threads[0]!)) await sleep(20);
+  await before.app.checkpointer.put({ configurable: { thread_id: threads[0]!, checkpoint_ns: '' } }, emptyCheckpoint(), { source: 'loop', step: 1, parents: {} }, {});
+  await before.close(0);
+
+  const after = await createTestApp(env, { onDisk: true });
+  try {
+    while (await hasCheckpoint(after, threads[0]!)) await sleep(20);
+    expect(await hasCheckpoint(after, threads[1]!)).toBe(true);
+  } finally {
+    (await model.call()).end();
+    await after.close();
+  }
+});
+
+async function hasCheckpoint({ app }: TestApp, threadId: string): Promise<boolean> {
+  return (await app.checkpointer.getTuple({ configurable: { thread_id: threadId } })) !== undefined;
+}
 
 async function startRun(ada: TestUser): Promise<string> {
   const profile = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } } }', { input: { name: 'P', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' } } });
