@@ -57,7 +57,7 @@ export function createRunEngine(app: App): RunEngine {
         again = false;
         while (accepting && working.size < capacity) {
           const sentAt = performance.now();
-          const run = await claim(app, owner);
+          const run = await claim(app, owner, [...working.keys()]);
           if (!run) break;
           begin(run, createLease(owner, leaseSeconds, sentAt));
         }
@@ -180,8 +180,11 @@ function untilFor(app: App) {
   return sql<Date>`now() + make_interval(secs => ${app.config.runs.leaseSeconds})`;
 }
 
-/** Takes the oldest run that may start, or whose lease has run out; null when there is none. */
-async function claim(app: App, owner: string): Promise<Run | null> {
+/**
+ * Takes the oldest run that may start, or whose lease has run out; null when there is none. `mine` are worked on here: one
+ * of them whose lease ran out while the process was asleep goes on by its next renewal, if nobody else has taken it.
+ */
+async function claim(app: App, owner: string, mine: readonly string[]): Promise<Run | null> {
   const em = app.database.fork();
   const claimed = await sql<{ id: string }>`
     update run set
@@ -192,7 +195,7 @@ async function claim(app: App, owner: string): Promise<Run | null> {
       started_at = coalesce(run.started_at, now())
     where run.id = (
       select candidate.id from run candidate
-      where (candidate.status = 'RUNNING' and candidate.lease_until < now())
+      where (candidate.status = 'RUNNING' and candidate.lease_until < now() and candidate.id <> all(${sql.val(mine)}::uuid[]))
         or (candidate.status = 'QUEUED' and not exists (
           select 1 from run other
           where other.session_id = candidate.session_id and other.id <> candidate.id
