@@ -30,6 +30,7 @@ import { createLimits } from './platform/limits.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { openRedis } from './platform/redis.ts';
+import { within } from './platform/within.ts';
 import { profileHooks } from './profiles/service.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
@@ -40,11 +41,18 @@ export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */
   readonly migrated: readonly string[];
   /**
-   * Stops background work, giving runs and jobs `drainMs` (10 s) to finish before they are handed over, and closes what is
-   * open. A second call waits for the first.
+   * Takes no more work and gives runs and jobs `timeoutMs` to finish before they are handed over; everything else goes on.
+   * Takes no more than 1.5 s longer. A second call waits for the first.
    */
+  drain(timeoutMs: number): Promise<void>;
+  /** Drains, for `drainMs` (10 s) unless that was done before, and closes what is open. A second call waits for the first. */
   close(drainMs?: number): Promise<void>;
 }
+
+/** How long runs and jobs have to let go when their time is over. */
+const handOverMs = 1_500;
+/** How long another server's farewell is waited for; without it connections end with the process. */
+const farewellMs = 500;
 
 export interface AppOptions {
   /** Keeps the database in memory and touches no disk; for tests. */
@@ -61,12 +69,12 @@ profileHooks.attachDocuments = attachWithin;
 
 /** Opens everything, in order, and closes what was opened when a later part fails. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
-  const closers: ((drainMs: number) => Promise<void>)[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | null = null;
-  const close = (drainMs = 10_000): Promise<void> =>
+  const close = (): Promise<void> =>
     (closing ??= (async () => {
       const failures: unknown[] = [];
-      for (const closer of closers.reverse()) await closer(drainMs).catch((error: unknown) => failures.push(error));
+      for (const closer of closers.reverse()) await closer().catch((error: unknown) => failures.push(error));
       if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed.');
     })());
   try {
@@ -81,25 +89,30 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       migrations: fileURLToPath(new URL('../migrations', import.meta.url)),
       ...(options.template && { template: options.template }),
     });
-    closers.push(() => database.close());
+    /** Closes what lies elsewhere, which may not answer. What is embedded is waited for. */
+    const leave = async (name: string, left: Promise<void>): Promise<void> => {
+      if (database.kind === 'pglite') await left;
+      else if (!(await within(farewellMs, left))) log.warn(`${name} could not be closed in time; its connections end with the process`);
+    };
+    closers.push(() => leave('the database', database.close()));
     const migrated = await database.migrate();
     const vectors = createPgVectorStore(database, log);
     await vectors.ensure();
-    closers.push(() => vectors.close());
+    closers.push(() => leave('an index of vectors', vectors.close()));
     const checkpointer = await openCheckpoints(database);
     const redis = config.redis.url === null ? null : openRedis(config, log);
-    if (redis) closers.push(() => redis.close());
+    if (redis) closers.push(() => leave('Redis', redis.close()));
     const metrics = createMetrics({ process: config.environment !== 'test' });
     const local = createLocalBus((error) => log.error({ err: error }, 'a listener failed'));
     const bus = redis ? createRedisBus({ local, redis, instanceId: config.instanceId, log, metrics }) : local;
-    closers.push(() => bus.close());
+    closers.push(() => leave('the bus', bus.close()));
     const cache = await openCache({ redis, bus, metrics, instanceId: config.instanceId });
     closers.push(() => cache.close());
     const models = createModels(config.models);
     closers.push(() => models.close());
     const jobs = createJobs(database, config.databaseUrl, log);
     closers.push(closeReaders);
-    closers.push((drainMs) => jobs.stop(drainMs));
+    closers.push(() => leave('the database of jobs', jobs.close()));
     const app: RunningApp = {
       config,
       log,
@@ -120,16 +133,21 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       draining: false,
       activity: { subscriptions: 0, runs: 0 },
       migrated,
-      close: (drainMs) => {
+      drain: (timeoutMs) => {
         app.draining = true;
-        return close(drainMs);
+        return (draining ??= stopWork(timeoutMs));
       },
+      close: (drainMs = 10_000) => app.drain(drainMs).finally(close),
     };
+    const engine = createRunEngine(app);
+    let draining: Promise<void> | null = null;
+    async function stopWork(timeoutMs: number): Promise<void> {
+      const stopped = Promise.all([engine.stop(timeoutMs), jobs.stop(timeoutMs)]);
+      if (!(await within(timeoutMs + handOverMs, stopped))) log.warn('work under way does not let go; it is left to others');
+    }
     defineIngestion(app);
     defineRemoval(app);
     await jobs.start({ work: config.role !== 'api' });
-    const engine = createRunEngine(app);
-    closers.push((drainMs) => engine.stop(drainMs));
     if (config.role !== 'api') await engine.start();
     return app;
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Bus } from './platform/bus.ts';
 import type { Cache } from './platform/cache.ts';
 import type { Config } from './platform/config.ts';
 import type { Database, EntityManager } from './platform/database.ts';
-import { ForbiddenError, unauthenticated, type Permission } from './platform/errors.ts';
+import { ForbiddenError, shuttingDown, unauthenticated, type Permission } from './platform/errors.ts';
 import type { Jobs } from './platform/jobs.ts';
 import type { Limits } from './platform/limits.ts';
 import type { Logger } from './platform/log.ts';
@@ -107,6 +107,11 @@ export function permit(ctx: Context, permission: Permission): Viewer {
   const viewer = requireViewer(ctx);
   if (!viewer.permissions.has(permission)) throw new ForbiddenError(permission);
   return viewer;
+}
+
+/** Throws SHUTTING_DOWN while the process stops. First thing of whatever starts work that goes on in the background. */
+export function assertTakesWork({ app }: Context): void {
+  if (app.draining) throw shuttingDown();
 }
 
 /**

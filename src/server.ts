@@ -8,6 +8,7 @@ import { RateLimitError, expectedErrors } from './platform/errors.ts';
 import { createGraphiql } from './platform/graphiql.ts';
 import { subjectOf } from './platform/limits.ts';
 import { useMultipart } from './platform/multipart.ts';
+import { within } from './platform/within.ts';
 import { schema } from './schema.ts';
 import { clientAddress } from './server/address.ts';
 import { maskOutside, toGraphQLError, useExecution } from './server/execution.ts';
@@ -16,17 +17,19 @@ import { componentStatuses, overallState } from './system/status.ts';
 
 const endpoint = '/graphql';
 
-/** How long requests under way may take to finish when the server closes. */
+/** How long requests under way may take to finish when the server closes, unless it is told otherwise. */
 const finishingMs = 5_000;
+/** How long connections that were cut may take to be gone. */
+const lastMs = 250;
 
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
   /**
    * Stops accepting and closes what is open: sockets with 1012 and event streams by their end, so that clients connect
-   * elsewhere; requests under way have some seconds to finish.
+   * elsewhere; requests under way have `limitMs` (5 s) to finish. Takes no longer than that, whatever clients do.
    */
-  close(): Promise<void>;
+  close(limitMs?: number): Promise<void>;
 }
 
 export interface ServerOptions {
@@ -86,7 +89,8 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     if (!URL.canParse(`http://${request.headers.host ?? 'localhost'}`)) return answer(response, 400, { status: 'bad host' });
     if (pathname === '/health') return await health(app, request, response);
     if (pathname === '/ready') return await ready(app, response);
-    if (pathname === '/metrics') return void response.writeHead(200, { 'content-type': app.metrics.registry.contentType }).end(await app.metrics.registry.metrics());
+    if (pathname === '/metrics') return await metrics(app, response);
+    if (config.role === 'worker') return answer(response, 404, { status: 'not found', role: config.role, message: notHere });
     if (pathname !== null && (await graphiql?.handle(request, response))) return;
     if (pathname !== endpoint) return answer(response, 404, { status: 'not found', graphql: endpoint });
     // The answer depends on the origin, whether or not there is one: caches must not mix them up.
@@ -98,22 +102,22 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     }
     await yoga(request, response);
   }
-  const closeSockets = serveSockets(app, yoga as never, http, endpoint);
+  // Without somebody who takes them, upgrades are requests like others.
+  const closeSockets = config.role === 'worker' ? null : serveSockets(app, yoga as never, http, endpoint);
   await listen(http, config.port, config.host);
   const { port } = http.address() as AddressInfo;
   return {
     port,
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
-    async close() {
+    async close(limitMs = finishingMs) {
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       for (const response of answering) {
         if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.end();
       }
-      const impatience = setTimeout(() => http.closeAllConnections(), finishingMs);
-      await closeSockets();
-      await closed;
-      clearTimeout(impatience);
-      await yoga.dispose();
+      const ended = Promise.all([closeSockets?.(limitMs), closed]).then(() => yoga.dispose());
+      if (await within(limitMs, ended)) return;
+      http.closeAllConnections();
+      if (!(await within(lastMs, ended))) app.log.warn('connections did not end in time; they end with the process');
     },
   };
 }
@@ -142,6 +146,15 @@ async function viewerOrRefusal(app: App, token: string) {
   }
 }
 
+/** What a worker says to whoever takes it for an API. */
+const notHere = 'This process is a worker (APP_ROLE=worker): it answers messages and reads documents in the background. GraphQL is served by processes with APP_ROLE=api or all.';
+
+async function metrics(app: App, response: ServerResponse): Promise<void> {
+  const text = await app.metrics.read();
+  if (text === null) return answer(response, 503, { status: 'the metrics of all workers could not be read in time' });
+  response.writeHead(200, { 'content-type': app.metrics.registry.contentType }).end(text);
+}
+
 async function health(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     await app.limits.consume('health', subjectOf('health', null, clientAddress(request, app.config.trustedProxies)));
@@ -156,7 +169,7 @@ async function health(app: App, request: IncomingMessage, response: ServerRespon
 async function ready(app: App, response: ServerResponse): Promise<void> {
   const components = await componentStatuses(app);
   const state = app.draining ? 'DOWN' : overallState(components);
-  answer(response, state === 'DOWN' ? 503 : 200, { status: state.toLowerCase(), draining: app.draining, components });
+  answer(response, state === 'DOWN' ? 503 : 200, { status: state.toLowerCase(), role: app.config.role, draining: app.draining, components });
 }
 
 /**

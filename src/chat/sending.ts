@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
-import { permit, transactional, type Context, type Viewer } from '../context.ts';
+import { assertTakesWork, permit, transactional, type Context, type Viewer } from '../context.ts';
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { changeRetrieval, type RetrievalChange } from '../profiles/settings.ts';
@@ -124,7 +124,7 @@ const ianaZone = z.string().refine(
 );
 
 async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Promise<Sent> {
-  if (ctx.app.draining) throw new GenericError('SHUTTING_DOWN', 'This instance is about to stop. Send again; another one will take it.');
+  assertTakesWork(ctx);
   const key = validate(idempotencyKey, request.idempotencyKey, ['idempotencyKey']);
   const requestHash = createHash('sha256').update(JSON.stringify(request.identity)).digest('hex');
   const known = await findSent(ctx, viewer, key, requestHash);

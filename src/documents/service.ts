@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
-import { permit, transactional, type Context } from '../context.ts';
+import { assertTakesWork, permit, transactional, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { ConflictError, expectedErrors, GenericError, NotFoundError, UserErrors, validate, ValidationError, type UserError } from '../platform/errors.ts';
 import type { FileUpload } from '../platform/multipart.ts';
@@ -58,6 +58,7 @@ export async function uploadDocuments(
   input: Placement & { readonly files: readonly Promise<FileUpload>[]; readonly onDuplicate: DuplicatePolicy },
 ): Promise<Uploaded> {
   permit(ctx, 'DOCUMENT_WRITE');
+  assertTakesWork(ctx);
   const placement = { profileIds: input.profileIds, tags: validate(tags, input.tags, ['tags']) };
   await assertProfiles(ctx, input.profileIds);
   const { maxFiles } = ctx.app.config.uploads;
@@ -85,6 +86,7 @@ export async function uploadDocuments(
 /** Adds a document whose text is given, as it is. */
 export async function addTextDocument(ctx: Context, input: Placement & { name: string; text: string; mediaType: string }): Promise<Added> {
   permit(ctx, 'DOCUMENT_WRITE');
+  assertTakesWork(ctx);
   const valid = validate(textDocument, input);
   await assertProfiles(ctx, input.profileIds);
   const { maxBytes } = ctx.app.config.uploads;
@@ -99,6 +101,7 @@ export async function addTextDocument(ctx: Context, input: Placement & { name: s
 /** Gives a document new bytes as its next version; what was published stays searchable until that is. */
 export async function replaceDocument(ctx: Context, input: { id: string; file: Promise<FileUpload> }): Promise<Added> {
   permit(ctx, 'DOCUMENT_WRITE');
+  assertTakesWork(ctx);
   if (!(await findDocument(ctx, input.id))) throw new NotFoundError('Document');
   let file: StoredFile;
   try {
@@ -113,6 +116,7 @@ export async function replaceDocument(ctx: Context, input: { id: string; file: P
 /** Ingests the newest bytes of a document again, e.g. after a failure; throws ConflictError while that is going on. */
 export async function reingestDocument(ctx: Context, input: { id: string }): Promise<Added> {
   permit(ctx, 'DOCUMENT_WRITE');
+  assertTakesWork(ctx);
   const added = await transactional(ctx, async (tx) => {
     const document = await lockExisting(tx, input.id);
     const unfinished = await unfinishedJob(tx, document.id);
@@ -128,6 +132,7 @@ export async function reingestDocument(ctx: Context, input: { id: string }): Pro
 /** Ingests again what has vectors of another model than the workspace now wants; search goes on with the old ones until then. Returns how many documents. */
 export async function reembedDocuments(ctx: Context): Promise<number> {
   const viewer = permit(ctx, 'CONFIG_WRITE');
+  assertTakesWork(ctx);
   const outdated = await scoped(ctx, DocumentVersion)
     .select(Document, Workspace)
     .innerJoin('document', (join) => join.onRef('document.id', '=', 'document_version.documentId').onRef('document.latestVersion', '=', 'document_version.number'))

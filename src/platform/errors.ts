@@ -96,9 +96,14 @@ export class UserErrors extends Error {
   }
 }
 
-/** Throws UNAUTHENTICATED: no token, an expired one, or one that was revoked. */
+/** UNAUTHENTICATED: no token, an expired one, or one that was revoked. */
 export function unauthenticated(message = 'Sign in first: send a valid access token as "authorization: Bearer …".'): GenericError {
   return new GenericError('UNAUTHENTICATED', message);
+}
+
+/** SHUTTING_DOWN: the process is about to stop, and what would outlast it is refused. */
+export function shuttingDown(): GenericError {
+  return new GenericError('SHUTTING_DOWN', 'This instance is about to stop. Send again; another one will take it.');
 }
 
 /** The expected failures inside whatever was thrown; null when it was unexpected. */

@@ -27,8 +27,10 @@ export interface Jobs {
   pending(): Promise<number>;
   /** Opens the tables; with `work` also works the queues off. */
   start(options: { work: boolean }): Promise<void>;
-  /** Stops fetching, waits for running jobs at most `timeoutMs`, then aborts them; they are tried again later. */
+  /** Stops fetching, waits for running jobs at most `timeoutMs`, then aborts them; they are tried again later. Jobs can still be added. */
   stop(timeoutMs: number): Promise<void>;
+  /** Closes the connections of their own that jobs have. */
+  close(): Promise<void>;
 }
 
 /** Jobs on the given database. */
@@ -89,14 +91,15 @@ export function createJobs(database: Database, databaseUrl: string | null, log: 
       }
     },
     async stop(timeoutMs) {
-      const stopped = boss;
-      if (!stopped) return;
-      boss = null;
       workers.clear();
       const timer = setTimeout(() => stopping.abort(), timeoutMs);
-      await stopped.stop({ graceful: true, timeout: timeoutMs + 1000, close: true });
+      await boss?.stop({ graceful: true, timeout: timeoutMs + 1000, close: false });
       await Promise.allSettled(running);
       clearTimeout(timer);
+    },
+    async close() {
+      await boss?.stop({ graceful: false, close: true });
+      boss = null;
     },
   };
 

@@ -1,8 +1,12 @@
 // What is counted, for Prometheus (/metrics). Names end in their unit.
 import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
+import { shareMetrics } from './worker-metrics.ts';
+import { isWorker } from './workers.ts';
 
 export interface Metrics {
   readonly registry: Registry;
+  /** The text for Prometheus: of all workers where there are several; null when one of them does not answer in time. */
+  read(): Promise<string | null>;
   /** Markers [n] of answers that nothing supported. */
   readonly inventedCitations: Counter;
   /** Runs that ended, by status. */
@@ -24,6 +28,7 @@ export function createMetrics(options: { process: boolean }): Metrics {
   if (options.process) collectDefaultMetrics({ register: registry });
   return {
     registry,
+    read: isWorker ? shareMetrics(registry) : () => registry.metrics(),
     inventedCitations: new Counter({ name: 'parley_invented_citations_total', help: 'Markers [n] of answers that nothing supported; they were dropped.', registers: [registry] }),
     runs: new Counter({ name: 'parley_runs_total', help: 'Runs that ended, by status.', labelNames: ['status'], registers: [registry] }),
     cacheLookups: new Counter({ name: 'parley_cache_lookups_total', help: 'Look-ups in the cache, by kind, layer and outcome.', labelNames: ['kind', 'layer', 'outcome'], registers: [registry] }),

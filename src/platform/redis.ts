@@ -89,11 +89,13 @@ export function openRedis(config: Pick<Config, 'redis' | 'instanceId'>, log: Log
       return performance.now() - start;
     },
     async close() {
-      for (const client of open) {
-        // A Redis that does not answer is left without a word.
-        await Promise.race([client.quit().catch(() => undefined), sleep(200)]);
-        client.disconnect();
-      }
+      await Promise.all(
+        [...open].map(async (client) => {
+          // A Redis that does not answer is left without a word.
+          await Promise.race([client.quit().catch(() => undefined), sleep(200)]);
+          client.disconnect();
+        }),
+      );
     },
   };
 }

@@ -92,7 +92,8 @@ function explain(error: SystemError, config: KnownConfig): StartupFailure | null
       whatToDo: 'correct them in the environment or in .env; .env.example describes each of them.',
     };
   }
-  if (error.syscall === 'listen') return explainListen(error, config);
+  // Workers listen through their primary, which binds.
+  if (error.syscall === 'listen' || error.syscall === 'bind') return explainListen(error, config);
   return explainDatabase(error, config) ?? explainConnection(error, config) ?? explainFiles(error, config);
 }
 

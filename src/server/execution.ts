@@ -5,7 +5,7 @@ import { GraphQLError, createSourceEventStream, execute, type ExecutionArgs, typ
 import type { Plugin } from 'graphql-yoga';
 import { accessChanged, viewerOf } from '../accounts/service.ts';
 import { renewContext, type App, type Context, type Viewer } from '../context.ts';
-import { GenericError, RateLimitError, expectedErrors, unauthenticated, type UserError } from '../platform/errors.ts';
+import { GenericError, RateLimitError, expectedErrors, shuttingDown, unauthenticated, type UserError } from '../platform/errors.ts';
 import { parseWithinBounds, refusalOf } from './bounds.ts';
 import { refusalByLimits, refusedMutation } from './limits.ts';
 
@@ -37,6 +37,7 @@ export function toGraphQLError(error: UserError, at?: GraphQLError): GraphQLErro
     extensions: {
       code: error.code,
       ...(error.field && { field: error.field }),
+      ...(error.code === 'SHUTTING_DOWN' && { http: { status: 503 } }),
       ...(error instanceof RateLimitError && {
         retryAfterSeconds: error.retryAfterSeconds,
         http: { status: 429, headers: { 'retry-after': String(error.retryAfterSeconds) } },
@@ -65,6 +66,8 @@ async function refusalToRun(args: ExecutionArgs & { contextValue: Context }): Pr
 }
 
 async function subscribe(app: App, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+  // Sockets do not get here: they close and go to another instance.
+  if (app.draining) return { errors: [toGraphQLError(shuttingDown())] };
   const refusal = await refusalToRun(args);
   if (refusal) return refusal;
   const source = await createSourceEventStream(args);

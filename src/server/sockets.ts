@@ -2,23 +2,25 @@
 // operation, closed with 4403 when the token expires, with 1012 when the process stops.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { GraphQLError, type ExecutionArgs, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, OperationTypeNode, getOperationAST, type ExecutionArgs, type GraphQLFormattedError } from 'graphql';
 import { useServer, type Extra } from 'graphql-ws/use/ws';
 import type { YogaServerInstance } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { accessChanged, authenticate, viewerOf } from '../accounts/service.ts';
 import type { App, Context, Viewer } from '../context.ts';
-import { expectedErrors } from '../platform/errors.ts';
-import { maskOutside } from './execution.ts';
+import { expectedErrors, shuttingDown } from '../platform/errors.ts';
+import { maskOutside, toGraphQLError } from './execution.ts';
 
 type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
 type SocketExtra = Extra & { viewer?: Viewer; unwatch?: () => Promise<void> };
 
-/** How long a client may take to answer that its socket closes. */
+/** How long a client may take to answer that its socket closes, at most. */
 const closingMs = 2_000;
+/** Why a socket closes with 1012. */
+const restart = 'Service Restart: connect again';
 
-/** Serves `path` on the HTTP server's upgrades; returns its ending. */
-export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): () => Promise<void> {
+/** Serves `path` on the HTTP server's upgrades; returns its ending, which waits no longer than `limitMs` for clients. */
+export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): (limitMs: number) => Promise<void> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: app.config.limits.maxBodyBytes });
   const server = useServer<{ authorization?: string }, { viewer?: Viewer; unwatch?: () => Promise<void> }>(
     {
@@ -60,6 +62,11 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
           const document = parse(params.query);
           const errors = validate(schema, document);
           if (errors.length > 0) return errors;
+          if (app.draining && getOperationAST(document, params.operationName)?.operation === OperationTypeNode.SUBSCRIPTION) {
+            // What is to last would not: with all it has here, the client goes to another instance.
+            ctx.extra.socket.close(1012, restart);
+            return [toGraphQLError(shuttingDown())];
+          }
           const contextValue = await contextFactory();
           return { schema, document, contextValue, operationName: params.operationName, variableValues: params.variables, execute, subscribe } as never;
         } catch (error) {
@@ -84,11 +91,11 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
       opened.removeAllListeners('error').on('error', (error) => app.log.debug({ err: error }, 'a socket failed'));
     });
   });
-  return async () => {
-    for (const socket of sockets.clients) socket.close(1012, 'Service Restart: connect again');
+  return async (limitMs) => {
+    for (const socket of sockets.clients) socket.close(1012, restart);
     const impatience = setTimeout(() => {
       for (const socket of sockets.clients) socket.terminate();
-    }, closingMs);
+    }, Math.min(closingMs, limitMs * 0.8));
     await server.dispose();
     clearTimeout(impatience);
   };

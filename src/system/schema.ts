@@ -30,6 +30,15 @@ const ComponentStatusObject = builder.objectRef<ComponentStatus>('ComponentStatu
   }),
 });
 
+const ProcessRoleEnum = builder.enumType('ProcessRole', {
+  description: 'What a process does (APP_ROLE).',
+  values: {
+    ALL: { value: 'all' as const, description: 'It serves this API, answers messages and reads documents.' },
+    API: { value: 'api' as const, description: 'It serves this API; messages are answered and documents read by others.' },
+    WORKER: { value: 'worker' as const, description: 'It answers messages and reads documents, and serves no GraphQL: its role is told by its /ready.' },
+  },
+});
+
 interface SystemStatus {
   readonly components: readonly ComponentStatus[];
   readonly queuedJobs: number;
@@ -41,6 +50,7 @@ const SystemStatusObject = builder.objectRef<SystemStatus>('SystemStatus').imple
     version: t.string({ description: 'Version of Parley.', resolve: (_status, _args, { app }) => app.config.version }),
     environment: t.string({ description: 'E.g. "production".', resolve: (_status, _args, { app }) => app.config.environment }),
     instanceId: t.string({ description: 'Names this process.', resolve: (_status, _args, { app }) => app.config.instanceId }),
+    role: t.field({ type: ProcessRoleEnum, description: 'What this process does.', resolve: (_status, _args, { app }) => app.config.role }),
     startedAt: t.field({ type: 'DateTime', description: 'When this process started.', resolve: (_status, _args, { app }) => app.startedAt }),
     draining: t.boolean({ description: 'Whether it is about to stop and refuses new work.', resolve: (_status, _args, { app }) => app.draining }),
     activeSubscriptions: t.int({ description: 'Subscriptions open on this instance.', resolve: (_status, _args, { app }) => app.activity.subscriptions }),

@@ -2,11 +2,10 @@
 // `once`. Started as a process of its own (see cluster.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { createApp } from '../../src/app.ts';
 import { defineNode, type NodeType } from '../../src/graph/node.ts';
 import { kysely, sql } from '../../src/platform/database.ts';
 import { loadConfig } from '../../src/platform/config.ts';
-import { startServer } from '../../src/server.ts';
+import { serve } from '../../src/serve.ts';
 
 const tally = defineNode({
   type: 'tally',
@@ -28,10 +27,4 @@ const tally = defineNode({
   },
 });
 
-const app = await createApp(loadConfig(), { nodeTypes: [tally as unknown as NodeType] });
-const server = await startServer(app);
-console.log(`  Health   ${server.url}/health`);
-process.once('SIGTERM', () => {
-  app.draining = true;
-  void app.close().then(() => server.close()).then(() => process.exit(0));
-});
+await serve(loadConfig(), { nodeTypes: [tally as unknown as NodeType] });
