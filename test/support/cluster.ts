@@ -12,6 +12,7 @@ import { visit, type Door } from './visitor.ts';
 export interface Instance extends Door {
   readonly pid: number;
   readonly output: () => string;
+  readonly ending: Promise<Ending>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** SIGSTOP and SIGCONT. */
@@ -68,6 +69,7 @@ export async function startCluster(env: Record<string, string> = {}): Promise<Cl
         ...door,
         pid: program.pid,
         output: program.output,
+        ending: program.ending,
         kill: async () => void (await end('SIGKILL')),
         pause: () => void process.kill(program.pid, 'SIGSTOP'),
         resume: () => void process.kill(program.pid, 'SIGCONT'),
