@@ -62,12 +62,12 @@ export function serveSockets(app: App, yoga: Yoga, http: Server, path: string): 
           const document = parse(params.query);
           const errors = validate(schema, document);
           if (errors.length > 0) return errors;
+          const contextValue = await contextFactory();
           if (app.draining && getOperationAST(document, params.operationName)?.operation === OperationTypeNode.SUBSCRIPTION) {
             // What is to last would not: with all it has here, the client goes to another instance.
             ctx.extra.socket.close(1012, restart);
             return [toGraphQLError(shuttingDown())];
           }
-          const contextValue = await contextFactory();
           return { schema, document, contextValue, operationName: params.operationName, variableValues: params.variables, execute, subscribe } as never;
         } catch (error) {
           return [maskOutside(app, error)];

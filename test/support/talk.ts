@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Subscription, TestUser } from './visitor.ts';
 
-const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename
+/** The stream of a session. */
+export const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename
   ... on StreamEvent { sequence cursor }
   ... on MessageDelta { messageId offset text cursor }
   ... on MessageTruncated { messageId offset cause }
   ... on MessageCompleted { message { id text } }
   ... on StreamCaughtUp { cursor }
   ... on RunUpdated { runStatus attempt run { id } } } }`;
-const SEND = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id } cursor userErrors { code } } }';
+/** Sending a message. */
+export const SEND = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id } cursor userErrors { code } } }';
 
 /** An event of the stream as the subscription above asks for it. */
 export interface TalkEvent {
