@@ -68,7 +68,7 @@ export const environmentSchema = z.object({
   ),
   DRAIN_TIMEOUT_SECONDS: whole(1, 600, 25, {
     group: 'Process',
-    description: 'Seconds a stopping process may take: runs may finish, those that do not are handed over.',
+    description: 'Seconds that answers and documents under way may still take when the process stops; then others go on with them. Closing takes up to 5 more.',
   }),
   RUN_CAPACITY: whole(1, 1000, 64, { group: 'Process', description: 'Answers that one process writes at once; more wait.' }),
   RUN_LEASE_SECONDS: whole(1, 300, 15, {

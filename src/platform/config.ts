@@ -39,7 +39,7 @@ export interface Config {
   readonly trustedProxies: number;
   readonly role: 'all' | 'api' | 'worker';
   readonly workers: number;
-  /** How long a stopping process may take in all: runs under way first, then what is open. */
+  /** How long runs and jobs may still take when the process stops; what is open is closed in at most 5 s after that. */
   readonly drainMs: number;
   /** Runs at once in this process; a run whose owner is silent for `leaseSeconds` is taken over. */
   readonly runs: { readonly capacity: number; readonly leaseSeconds: number };

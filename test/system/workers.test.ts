@@ -83,10 +83,11 @@ it('two workers share a port; one that is killed is replaced while the other ans
   expect(pids.filter(isThere)).toEqual([]);
 });
 
-it('Ctrl+C, which a terminal sends to all of them, ends them once and in order', { timeout: 120_000 }, async () => {
+it('Ctrl+C, which a terminal sends to all of them and others pass on once more, ends them in order', { timeout: 120_000 }, async () => {
   const instance = await start();
   const pids = [instance.pid, ...workersOf(instance)];
   process.kill(-instance.pid, 'SIGINT');
+  process.kill(-instance.pid, 'SIGTERM');
   expect(await instance.ending).toMatchObject({ code: 0, signal: null });
   expect(pids.filter(isThere)).toEqual([]);
 });
