@@ -65,7 +65,8 @@ describe('an api', () => {
   });
 
   it('hears the whole answer of a worker also without Redis', { timeout: 120_000 }, async () => {
-    const [api, worker] = await Promise.all([start('api', { REDIS_URL: '' }), start('worker', { REDIS_URL: '' })]);
+    const api = await start('api', { REDIS_URL: '' });
+    const worker = await start('worker', { REDIS_URL: '' });
     const ada = await api.signUp();
     const sessionId = await openChat(ada);
     const stream = hear(ada, sessionId, null);
