@@ -1,14 +1,12 @@
 // The tails of one instance. Each is open as long as somebody holds it. On a server, where other instances write, one
 // statement per interval compares all of them with their rows: with every message between instances lost, streams are
-// still complete, a moment later. The embedded database has one process, which hears itself.
+// still complete, a moment later.
 import type { App } from '../context.ts';
 import { kysely } from '../platform/database.ts';
+import { defineWatch } from '../platform/watch.ts';
 import { ChatSession } from './entity.ts';
 import { readBlocksOf } from './messages.ts';
 import { openTail, type OpenTail, type Tail } from './tail.ts';
-
-/** Milliseconds between two comparisons with the rows; with the quarter of a second in which drafts are saved, below one second. */
-const intervalMs = 500;
 
 /** The tails of this instance. */
 export interface Tails {
@@ -23,37 +21,25 @@ declare module '../context.ts' {
   }
 }
 
+/** Half a second; with the quarter of a second in which drafts are saved, below one second. */
+const watch = defineWatch<App, OpenTail>({ what: 'streams', intervalMs: 500, open: (app) => (tails) => compareAll(app, tails) });
+
 /** No tails yet. */
 export function createTails(app: () => App): Tails {
-  const open = new Map<string, { holders: number; opening: Promise<OpenTail | null>; tail?: OpenTail | null }>();
-  let timer: NodeJS.Timeout | null = null;
-
-  /** Compares as long as there is something to compare. */
-  function watch(): void {
-    if (timer || app().database.kind === 'pglite') return;
-    timer = setTimeout(() => {
-      compareAll(app(), [...open.values()].flatMap(({ tail }) => tail ?? []))
-        .catch((error: unknown) => app().log.warn({ err: error }, 'streams cannot be compared with their rows; tried again'))
-        .finally(() => {
-          timer = null;
-          if (open.size > 0) watch();
-        });
-    }, intervalMs).unref();
-  }
-
+  const open = new Map<string, { holders: number; opening: Promise<OpenTail | null>; tail?: OpenTail | null; unwatch?: () => void }>();
   return {
     peek: (sessionId) => open.get(sessionId)?.tail ?? undefined,
     async hold(sessionId) {
       const entry = open.get(sessionId) ?? { holders: 0, opening: openTail(app(), sessionId) };
       open.set(sessionId, entry);
       entry.holders++;
-      watch();
       let released = false;
       const release = async (): Promise<void> => {
         if (released) return;
         released = true;
         if (--entry.holders > 0) return;
         if (open.get(sessionId) === entry) open.delete(sessionId);
+        entry.unwatch?.();
         await entry.tail?.close();
       };
       try {
@@ -62,7 +48,10 @@ export function createTails(app: () => App): Tails {
         await release();
         throw error;
       }
-      if (entry.tail) return { tail: entry.tail, release };
+      if (entry.tail) {
+        entry.unwatch ??= watch(app(), entry.tail);
+        return { tail: entry.tail, release };
+      }
       await release();
       return null;
     },
@@ -70,7 +59,6 @@ export function createTails(app: () => App): Tails {
 }
 
 async function compareAll(app: App, tails: readonly OpenTail[]): Promise<void> {
-  if (tails.length === 0) return;
   const ids = tails.map((tail) => tail.sessionId);
   const rows = await kysely(app.database.fork(), ChatSession).selectFrom('chat_session').select(['id', 'lastSequence', 'clearedSequence']).where('id', 'in', ids).execute();
   const byId = new Map(rows.map((row) => [row.id, row]));
