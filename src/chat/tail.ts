@@ -91,6 +91,7 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
     drafts.clear();
     streaming = null;
     lastSequence = Math.max(lastSequence, sequence);
+    wake();
   }
 
   function receiveEvents(events: readonly LoggedEvent[]): void {
@@ -104,7 +105,8 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
 
   function receiveDelta(delta: DeltaMessage): void {
     if (delta.messageId !== streaming?.messageId) return;
-    moved = streaming.take(delta) || moved;
+    // Text that waits for what is missing before it has not moved.
+    moved = streaming.take(delta);
     // An attempt whose withdrawal of the text before was not heard: the rows have it.
     if (delta.attempt > streaming.attempt) void fill();
   }
@@ -220,10 +222,12 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
       return () => void listeners.delete(on);
     },
     compare(row) {
-      if (!row) deleted = true;
-      else if (row.clearedSequence > clearedSequence) clear(row.clearedSequence);
-      if (row && row.lastSequence > lastSequence) void fill();
-      else if (!row) wake();
+      if (!row) {
+        deleted = true;
+        return wake();
+      }
+      clear(row.clearedSequence);
+      if (row.lastSequence > lastSequence) void fill();
     },
     quiet() {
       const asleep = streaming && !moved ? streaming.messageId : null;
