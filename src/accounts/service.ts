@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { permit, requireViewer, transactional, type App, type Context, type Role, type Viewer } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { kysely } from '../platform/database.ts';
-import { ConflictError, ForbiddenError, GenericError, NotFoundError, unauthenticated, validate } from '../platform/errors.ts';
+import { ConflictError, ForbiddenError, GenericError, NotFoundError, unauthenticated, validate, type UserError } from '../platform/errors.ts';
 import { AuthSession, Member, User, Workspace } from './entity.ts';
 import { hashPassword, newPassword, verifyPassword } from './passwords.ts';
 import { mayAssign, permissionsOf } from './policy.ts';
@@ -154,8 +154,13 @@ export async function viewerOf(app: App, claims: AccessClaims): Promise<Viewer> 
     .where('auth_session.userId', '=', userId)
     .where('auth_session.revokedAt', 'is', null)
     .executeTakeFirst();
-  if (!row) throw unauthenticated('You were signed out, or are no longer a member of this workspace. Sign in again.');
+  if (!row) throw accessEnded();
   return { userId, workspaceId, authSessionId, expiresAt, role: row.role, permissions: permissionsOf(row.role) };
+}
+
+/** What somebody is told whose sign-in has ended, or whose membership is gone. */
+export function accessEnded(): UserError {
+  return unauthenticated('You were signed out, or are no longer a member of this workspace. Sign in again.');
 }
 
 /** A member as a viewer, for work on their behalf after their request; throws UNAUTHENTICATED when they are none any more. */

@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError, createSourceEventStream, execute, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { accessChanged, viewerOf } from '../accounts/service.ts';
+import { watchAccess } from '../accounts/access.ts';
+import { accessEnded } from '../accounts/service.ts';
 import { renewContext, type App, type Context, type Viewer } from '../context.ts';
 import { GenericError, RateLimitError, expectedErrors, shuttingDown, unauthenticated, type UserError } from '../platform/errors.ts';
 import { parseWithinBounds, refusalOf } from './bounds.ts';
@@ -90,7 +91,7 @@ async function whileAllowed(
     refusal ??= error;
     void source.return?.();
   };
-  const unwatch = ctx.viewer ? await watchAccess(app, ctx.viewer, refuse) : async () => undefined;
+  const unwatch = ctx.viewer ? await whenRefused(app, ctx.viewer, refuse) : async () => undefined;
   app.activity.subscriptions++;
   let open = true;
   const close = async (): Promise<void> => {
@@ -123,17 +124,14 @@ async function whileAllowed(
 }
 
 /** Calls `refuse` once the token expires, the sign-in ends, or the role changes. */
-async function watchAccess(app: App, viewer: Viewer, refuse: (error: UserError) => void): Promise<() => Promise<void>> {
+async function whenRefused(app: App, viewer: Viewer, refuse: (error: UserError) => void): Promise<() => Promise<void>> {
   const timer = setTimeout(
     () => refuse(unauthenticated('The access token has expired. Refresh it and subscribe again.')),
     Math.min(viewer.expiresAt.getTime() - Date.now(), 2 ** 31 - 1),
   );
-  const stop = await app.bus.subscribe(accessChanged, viewer.userId, () => {
-    viewerOf(app, viewer).then(
-      (now) => now.role !== viewer.role && refuse(new GenericError('FORBIDDEN', 'Your role has changed. Subscribe again with what it allows.')),
-      (error) => refuse(expectedErrors(error)?.[0] ?? unauthenticated()),
-    );
-  });
+  const stop = await watchAccess(app, viewer, (role) =>
+    refuse(role === null ? accessEnded() : new GenericError('FORBIDDEN', 'Your role has changed. Subscribe again with what it allows.')),
+  );
   return async () => {
     clearTimeout(timer);
     await stop();

@@ -6,7 +6,8 @@ import { GraphQLError, OperationTypeNode, getOperationAST, type ExecutionArgs, t
 import { useServer, type Extra } from 'graphql-ws/use/ws';
 import type { YogaServerInstance } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
-import { accessChanged, authenticate, viewerOf } from '../accounts/service.ts';
+import { watchAccess } from '../accounts/access.ts';
+import { authenticate } from '../accounts/service.ts';
 import type { App, Context, Viewer } from '../context.ts';
 import { expectedErrors, shuttingDown } from '../platform/errors.ts';
 import { maskOutside, toGraphQLError } from './execution.ts';
@@ -138,8 +139,8 @@ interface Enveloped extends ExecutionArgs {
 async function closeWhenAccessEnds(app: App, viewer: Viewer, socket: SocketExtra['socket']): Promise<() => Promise<void>> {
   const close = (reason: string): void => socket.close(4403, reason);
   const timer = setTimeout(() => close('Forbidden: the access token has expired'), Math.min(viewer.expiresAt.getTime() - Date.now(), 2 ** 31 - 1));
-  const stop = await app.bus.subscribe(accessChanged, viewer.userId, () => {
-    viewerOf(app, viewer).catch(() => close('Forbidden: signed out'));
+  const stop = await watchAccess(app, viewer, (role) => {
+    if (role === null) close('Forbidden: signed out');
   });
   return async () => {
     clearTimeout(timer);
