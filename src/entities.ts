@@ -1,6 +1,6 @@
 // Every table, for the ORM and the migrations.
 import { AuthSession, Member, User, Workspace } from './accounts/entity.ts';
-import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall } from './chat/entity.ts';
+import { ChatEvent, ChatSession, Citation, DeletedSession, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall } from './chat/entity.ts';
 import {
   Document, DocumentChunk, DocumentFile, DocumentPart, DocumentText, DocumentVersion, IngestionJob, Posting, ProfileDocument,
 } from './documents/entity.ts';
@@ -10,5 +10,5 @@ export const entities = [
   User, Workspace, Member, AuthSession,
   Profile, ProfileVersion,
   Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
-  ChatSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, ChatEvent,
+  ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, ChatEvent,
 ];

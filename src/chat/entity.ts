@@ -55,6 +55,20 @@ const ChatSessionSchema = defineEntity({
 export class ChatSession extends ChatSessionSchema.class {}
 ChatSessionSchema.setClass(ChatSession);
 
+/** A session that is gone, for a while: session lists on other instances may not have heard of it. */
+const DeletedSessionSchema = defineEntity({
+  name: 'DeletedSession',
+  properties: {
+    id: p.uuid().primary(),
+    workspaceId: p.uuid().index(),
+    ownerId: p.uuid(),
+    visibility: p.text().$type<Visibility>(),
+    deletedAt: p.datetime().onCreate(() => new Date()),
+  },
+});
+export class DeletedSession extends DeletedSessionSchema.class {}
+DeletedSessionSchema.setClass(DeletedSession);
+
 const MessageSchema = defineEntity({
   name: 'Message',
   properties: {

@@ -7,7 +7,7 @@ import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { decodeCursor } from './cursor.ts';
-import { ChatEvent, ChatSession, Message, MessageBlock, Run, Citation, type FeedbackRating, type Visibility } from './entity.ts';
+import { ChatEvent, ChatSession, DeletedSession, Message, MessageBlock, Run, Citation, type FeedbackRating, type Visibility } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import { follow, type StreamItem } from './follow.ts';
 import { forgetConversation } from './history.ts';
@@ -17,6 +17,8 @@ import type { LoggedEvent } from './walk.ts';
 
 /** Somebody who types is shown for so long after the last sign of it. */
 const typingMs = 6_000;
+/** A deleted session is remembered for so long, for lists on instances that look at the rows once a second. */
+const deletedMs = 3_600_000;
 const title = z
   .string()
   .trim()
@@ -103,6 +105,8 @@ export async function deleteChatSession(ctx: Context, id: string): Promise<void>
     const found = await lockSession(tx, id);
     if (found.ownerId !== viewer.userId) throw new ForbiddenError('CHAT');
     await scoped(tx, ChatSession).delete().where('id', '=', id).execute();
+    await scoped(tx, DeletedSession).delete().where('deletedAt', '<', new Date(Date.now() - deletedMs)).execute();
+    tx.em.create(DeletedSession, { id, workspaceId: found.workspaceId, ownerId: found.ownerId, visibility: found.visibility });
     return found;
   });
   ctx.app.bus.publish(sessionStream, id, { type: 'deleted' });
