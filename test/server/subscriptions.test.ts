@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { SignJWT, decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
+import { readOverSse, type Reading } from '../support/reading.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 
 let parley: TestApp;
@@ -176,7 +177,7 @@ describe('server-sent events', () => {
     expect(parley.app.activity.subscriptions).toBe(1);
     await ada.ask('mutation ($s: ID!) { setTyping(input: { sessionId: $s, isTyping: true }) { accepted } }', { s: sessionId });
     expect(await events.next()).toEqual({ data: { chatEvents: { __typename: 'TypingChanged' } } });
-    await events.leave();
+    await events.sever();
     await until(() => parley.app.activity.subscriptions === 0);
   });
 
@@ -229,48 +230,8 @@ async function tokenOf(user: TestUser, seconds: number): Promise<string> {
   return await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(Math.floor(Date.now() / 1000) + seconds).sign(parley.app.jwtSecret);
 }
 
-interface Events {
-  /** The next event's data; null at the end. */
-  next(): Promise<unknown>;
-  leave(): Promise<void>;
-}
-
 /** Follows a chat session by server-sent events. */
-async function openEvents(token: string, id: string, app = parley): Promise<Events> {
-  const leaving = new AbortController();
-  const response = await fetch(`${app.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query: EVENTS, variables: { id } }),
-    signal: leaving.signal,
-  });
-  expect(response.headers.get('content-type')).toContain('text/event-stream');
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  const decoder = new TextDecoder();
-  let text = '';
-  return {
-    async next() {
-      for (;;) {
-        const [, event, rest] = /^([^]*?)\n\n([^]*)$/.exec(text) ?? [];
-        if (event !== undefined) {
-          text = rest as string;
-          if (/^event: complete/m.test(event)) return null;
-          const data = /^data: ?(.+)$/m.exec(event)?.[1];
-          // Comments keep the connection alive.
-          if (data !== undefined) return JSON.parse(data);
-          continue;
-        }
-        const { value, done } = await reader.read();
-        if (done) return null;
-        text += decoder.decode(value, { stream: true });
-      }
-    },
-    async leave() {
-      leaving.abort();
-      await reader.cancel().catch(() => undefined);
-    },
-  };
-}
+const openEvents = (token: string, id: string, app = parley): Promise<Reading> => readOverSse(app.url, token, EVENTS, { id });
 
 /** Waits for what nothing announces. */
 async function until(condition: () => boolean): Promise<void> {

@@ -1,4 +1,5 @@
 // Long counts: a tenth of them by default, all of them by `npm run soak` (SOAK=1); and randomness that can be repeated.
+import { availableParallelism, loadavg } from 'node:os';
 
 /** How often to do what is promised to hold `count` times. */
 export function soak(count: number): number {
@@ -8,6 +9,12 @@ export function soak(count: number): number {
 /** A time limit for a test that does `soak(…)` things: `ms` for the tenth, ten times that for all. */
 export function soakMs(ms: number): number {
   return process.env['SOAK'] === '1' ? ms * 10 : ms;
+}
+
+/** A time limit that is promised on a machine of one's own: up to twice as long while others' work keeps the cores busy. */
+export function stretched(ms: number): number {
+  const waiting = (loadavg()[0] as number) / availableParallelism();
+  return ms * Math.min(2, Math.max(1, waiting));
 }
 
 /** Numbers from 0 to below 1 that are the same for the same seed (mulberry32); SEED_OF_TESTS shifts all seeds. */
