@@ -22,7 +22,11 @@ let rows: pg.Pool;
 beforeAll(async () => {
   model = await startModelServer();
   void (async () => {
-    for (;;) onCall(await model.call());
+    for (;;) {
+      const call = await model.call();
+      // Not in one line, which would take the listener of before the call.
+      onCall(call);
+    }
   })();
   cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn' });
   rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
