@@ -365,6 +365,51 @@ describe('a message while another is answered', () => {
     await replay.until(caughtUp);
     expect(replay.events.some((event) => event.errors)).toBe(false);
   });
+
+  it('takes back with ROLLBACK only what the run brought: neither a question that was asked again nor the branch that somebody chose', async () => {
+    const { sessionId, cursor, call } = await begin('First');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    const ended = (runId: string) => stream.until((event) => isFinal(event) && event.chatEvents.run.id === runId);
+    const answer = (next: ModelCall, text: string): void => {
+      next.say(text);
+      next.end();
+    };
+    answer(call, 'One.');
+    await stream.until(isFinal);
+    const { id } = (await ada.ask('query ($id: ID!) { chatSession(id: $id) { messages { nodes { id } } } }', { id: sessionId })).chatSession.messages.nodes[1];
+    await ada.ask('mutation ($input: RegenerateMessageInput!) { regenerateMessage(input: $input) { run { id } } }', { input: { messageId: id, idempotencyKey: randomUUID() } });
+    (await model.call()).say('One again');
+    await stream.until(isDelta('One again'));
+    const second = await send(sessionId, 'Second', { ifRunning: 'ROLLBACK' });
+    answer(await model.call(), 'Two.');
+    await ended(second.run.id);
+    expect(await branch(sessionId)).toEqual(['First', 'One.', 'Second', 'Two.']);
+
+    const third = await send(sessionId, 'Third');
+    (await model.call()).say('Three');
+    await stream.until(isDelta('Three'));
+    await ada.ask('mutation ($input: SelectBranchInput!) { selectBranch(input: $input) { session { id } } }', { input: { sessionId, leafId: id } });
+    const fourth = await send(sessionId, 'Fourth', { ifRunning: 'ROLLBACK' });
+    answer(await model.call(), 'Four.');
+    await ended(fourth.run.id);
+    expect(stream.events.find((event) => isFinal(event) && event.chatEvents.run.id === third.run.id).chatEvents.runStatus).toBe('CANCELLED');
+    expect(await branch(sessionId)).toEqual(['First', 'One.', 'Fourth', 'Four.']);
+  });
+
+  it('that waits is not put below a message that hangs below itself', async () => {
+    const { sessionId, cursor, call } = await begin('First');
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    const second = await send(sessionId, 'Second', { ifRunning: 'ENQUEUE' });
+    const third = await send(sessionId, 'Third', { ifRunning: 'ENQUEUE', parentMessageId: second.userMessage.id });
+    await ada.ask('mutation ($input: SelectBranchInput!) { selectBranch(input: $input) { session { id } } }', { input: { sessionId, leafId: third.userMessage.id } });
+    for (const [next, text] of [[call, 'One.'], [null, 'Two.'], [null, 'Three.']] as const) {
+      const answered = next ?? (await model.call());
+      answered.say(text);
+      answered.end();
+    }
+    await stream.until((event) => isFinal(event) && event.chatEvents.run.id === third.run.id);
+    expect(await branch(sessionId)).toEqual(['First', 'One.', 'Second', 'Two.', 'Third', 'Three.']);
+  });
 });
 
 describe('the tree', () => {

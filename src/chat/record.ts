@@ -12,6 +12,7 @@ import { isConnectionFailure } from '../platform/transient.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import type { Lease } from './lease.ts';
+import { branchIds } from './messages.ts';
 import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
@@ -39,7 +40,7 @@ export interface RunRecord {
   readonly fence: Fence;
   /** Stores what was taken; resolves with how far the answer has come. Throws RunLostError when the attempt is over. */
   settle(): Promise<Written>;
-  /** Ends the run, once everything before is written. Throws RunLostError when the attempt is over. */
+  /** Ends the run, once everything before is written: cancelled if that was asked for. Throws RunLostError when the attempt is over. */
   end(status: RunStatus, error: RunError | null): Promise<void>;
   /** Ends the run as what was thrown, or `signal`, says; true unless it is left to another attempt. */
   fail(thrown: unknown, signal: AbortSignal): Promise<boolean>;
@@ -111,6 +112,8 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   /** Work of this attempt in one transaction. Throws RunLostError when the attempt is over. */
   async function guarded<T>(work: (tx: Context) => Promise<T>): Promise<T> {
     return await transactional(ctx, async (tx) => {
+      // The session before the run, as everybody does: who cancels holds the one and wants the other.
+      await scoped(tx, ChatSession).select().select('id').where('id', '=', sessionId).forNoKeyUpdate().executeTakeFirst();
       const mine = await scoped(tx, Run)
         .select()
         .select('id')
@@ -244,12 +247,13 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
 
   /** Goes on after the last checkpoint of the attempt before: what came later no longer holds. */
   async function resume(tx: Context): Promise<NewEvent[]> {
-    const from = kept ?? { blockIndex: 0, offset: 0, citations: 0 };
     const saved = await scoped(tx, MessageBlock).select().select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
+    // A cancelled run does not go on: all that was saved of it is kept.
+    const from = run.cancelRequestedAt ? { blockIndex: saved.length - 1, offset: saved.at(-1)?.text.length ?? 0, citations: null } : (kept ?? { blockIndex: 0, offset: 0, citations: 0 });
     blocks = saved.slice(0, from.blockIndex + 1).map(({ kind, text }, index) => ({ kind, text: index === from.blockIndex ? text.slice(0, from.offset) : text }));
     if (blocks.length === 0) blocks.push({ kind: 'TEXT', text: '' });
     await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', blocks.length).execute();
-    await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', from.citations).execute();
+    if (from.citations !== null) await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', from.citations).execute();
     await scoped(tx, RunStep).delete().where('runId', '=', run.id).where('status', '=', 'RUNNING').execute();
     steps = 1 + ((await scoped(tx, RunStep).select().select('ordinal').where('runId', '=', run.id).orderBy('ordinal', 'desc').limit(1).executeTakeFirst())?.ordinal ?? -1);
     modelCalls = (await scoped(tx, ModelAttempt).select().select('ordinal').where('runId', '=', run.id).execute()).length;
@@ -336,18 +340,23 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       if (saving) clearTimeout(saving);
       if (broken) throw broken;
       unsaved = true;
+      let outcome = status;
       await write(async (tx) => {
-        const over = { status, error, finishedAt: new Date(), leaseOwner: null, leaseUntil: null };
-        const [row] = await scoped(tx, Run).update().set(over as never).where('id', '=', run.id).returning('rollback').execute();
-        const terminal: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: status, attempt, error } };
-        if (status === 'CANCELLED' && row?.rollback) return [...(await forgetMessages(tx, run)), terminal];
-        const messageStatus = status === 'SUCCEEDED' ? 'COMPLETE' : status === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
+        const asked = await scoped(tx, Run).select().select(['cancelRequestedAt', 'rollback']).where('id', '=', run.id).executeTakeFirstOrThrow();
+        // Whoever was told that it is cancelled may rely on that, however far the answer has come meanwhile.
+        outcome = asked.cancelRequestedAt ? 'CANCELLED' : status;
+        const reason = outcome === status ? error : null;
+        const over = { status: outcome, error: reason, finishedAt: new Date(), leaseOwner: null, leaseUntil: null };
+        await scoped(tx, Run).update().set(over as never).where('id', '=', run.id).execute();
+        const terminal: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: outcome, attempt, error: reason } };
+        if (outcome === 'CANCELLED' && asked.rollback) return [...(await forgetMessages(tx, run)), terminal];
+        const messageStatus = outcome === 'SUCCEEDED' ? 'COMPLETE' : outcome === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
         await scoped(tx, Message).update().set({ status: messageStatus }).where('id', '=', messageId).execute();
         const reported: NewEvent = { type: 'UsageReported', payload: { runId: run.id, usage: { ...usage, embeddingTokens: 0 } } };
         return [{ type: 'MessageCompleted', payload: { messageId }, at: position() }, reported, terminal];
       });
       typing(false);
-      app.metrics.runs.inc({ status });
+      app.metrics.runs.inc({ status: outcome });
       await announceSession(app, sessionId, 'UPDATED');
     },
     async fail(thrown, signal) {
@@ -380,6 +389,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
 /** Puts the question of a run that waited below the leaf of the branch as it is now. */
 async function putBelowLeaf(tx: Context, run: Run): Promise<void> {
   const { selectedLeafId } = await scoped(tx, ChatSession).select().select('selectedLeafId').where('id', '=', run.sessionId).executeTakeFirstOrThrow();
-  if (!selectedLeafId || selectedLeafId === run.inputMessageId) return;
+  // Somebody may have chosen the question itself, or what was sent below it: put there, it would be its own ancestor.
+  if (!selectedLeafId || (await branchIds(tx, selectedLeafId)).includes(run.inputMessageId as string)) return;
   await scoped(tx, Message).update().set({ parentId: selectedLeafId }).where('id', '=', run.inputMessageId as string).execute();
 }

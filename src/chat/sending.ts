@@ -11,6 +11,7 @@ import { encodeCursor } from './cursor.ts';
 import { everyRun, runChanged } from './engine.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
 import { announce, append, newId, type NewEvent } from './events.ts';
+import { forgetMessages } from './rollback.ts';
 import { announceSession, idempotencyKey, lockSession, visibleSessions } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
@@ -98,10 +99,10 @@ export async function regenerateMessage(ctx: Context, input: { messageId: string
 export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
   permit(ctx, 'CHAT');
   const { run, logged } = await transactional(ctx, async (tx) => {
-    const found = await scoped(tx, Run).select().selectAll().where('id', '=', runId).where('workspaceId', '=', tx.workspaceId as string).executeTakeFirst();
+    const found = await scoped(tx, Run).select().select('sessionId').where('id', '=', runId).where('workspaceId', '=', tx.workspaceId as string).executeTakeFirst();
     if (!found) throw new NotFoundError('Run', runId, ['runId']);
     await lockSession(tx, found.sessionId, ['runId']);
-    return await requestCancel(tx, found as Run, false);
+    return await requestCancel(tx, runId);
   });
   announce(ctx.app, run.sessionId, logged);
   ctx.app.bus.publish(runChanged, everyRun, { runId, change: 'cancelled' });
@@ -127,17 +128,21 @@ async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Prom
   assertTakesWork(ctx);
   const key = validate(idempotencyKey, request.idempotencyKey, ['idempotencyKey']);
   const requestHash = createHash('sha256').update(JSON.stringify(request.identity)).digest('hex');
-  const known = await findSent(ctx, viewer, key, requestHash);
-  if (known) return known;
   const runId = newId();
-  let started: { logged: LoggedEvent[]; run: Run; cancelled: string[] };
+  let started: Sent | Started;
   try {
-    started = await transactional(ctx, (tx) => insertRun(tx, viewer, request, { runId, key, requestHash }));
+    started = await transactional(ctx, async (tx) => {
+      const session = await lockSession(tx, request.sessionId, ['sessionId']);
+      // Of many that ask at once one has the lock first; the others find its run, whatever their policy.
+      return (await findSent(tx, viewer, key, requestHash)) ?? (await insertRun(tx, viewer, session, request, { runId, key, requestHash }));
+    });
   } catch (error) {
+    // Asked at the same time in another session.
     const other = error instanceof UniqueConstraintViolationException ? await findSent(ctx, viewer, key, requestHash) : null;
     if (other) return other;
     throw error;
   }
+  if ('cursor' in started) return started;
   const { run, logged, cancelled } = started;
   announce(ctx.app, run.sessionId, logged);
   for (const id of cancelled) ctx.app.bus.publish(runChanged, everyRun, { runId: id, change: 'cancelled' });
@@ -146,13 +151,20 @@ async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Prom
   return sent(run);
 }
 
+/** A run that was made, with what is to be announced of it and of those that it ends. */
+interface Started {
+  readonly run: Run;
+  readonly logged: readonly LoggedEvent[];
+  readonly cancelled: readonly string[];
+}
+
 async function insertRun(
   tx: Context,
   viewer: Viewer,
+  session: ChatSession,
   request: RunRequest,
   { runId, key, requestHash }: { runId: string; key: string; requestHash: string },
-): Promise<{ logged: LoggedEvent[]; run: Run; cancelled: string[] }> {
-  const session = await lockSession(tx, request.sessionId, ['sessionId']);
+): Promise<Started> {
   const version = await profileVersionForRun(tx, session.profileId);
   const active = (await scoped(tx, Run).select().selectAll().where('sessionId', '=', session.id).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).orderBy('createdAt').execute()) as Run[];
   const events: NewEvent[] = [];
@@ -200,17 +212,19 @@ async function insertRun(
   return { run, cancelled, logged: await append(tx, session.id, events) };
 }
 
-/** Asks for the end of a run. One that waits ends at once; one that runs is ended by the engine that has it. */
-async function requestCancel(tx: Context, run: Run, rollback: boolean): Promise<{ run: Run; logged: LoggedEvent[] }> {
+/** Asks for the end of a run whose session is locked. */
+async function requestCancel(tx: Context, runId: string): Promise<{ run: Run; logged: LoggedEvent[] }> {
+  const select = () => scoped(tx, Run).select().selectAll().where('id', '=', runId).executeTakeFirstOrThrow() as Promise<Run>;
+  const run = await select();
   if (!['QUEUED', 'RUNNING', 'INTERRUPTED'].includes(run.status)) {
     throw new GenericError('RUN_NOT_ACTIVE', `This run has ended (${run.status}). There is nothing to cancel.`, ['runId']);
   }
-  const events = await cancelInside(tx, run, rollback);
+  const events = await cancelInside(tx, run, false);
   const logged = events.length > 0 ? await append(tx, run.sessionId, events) : [];
-  const now = await scoped(tx, Run).select().selectAll().where('id', '=', run.id).executeTakeFirstOrThrow();
-  return { run: now as Run, logged };
+  return { run: await select(), logged };
 }
 
+/** A run that waits ends at once; one that runs is ended by the engine that has it, as the cancelled run that it is from now on. */
 async function cancelInside(tx: Context, run: Run, rollback: boolean): Promise<NewEvent[]> {
   const waiting = await scoped(tx, Run)
     .update()
@@ -219,7 +233,8 @@ async function cancelInside(tx: Context, run: Run, rollback: boolean): Promise<N
     .where('status', '=', 'QUEUED')
     .returning('id')
     .executeTakeFirst();
-  if (waiting) return [{ type: 'RunUpdated', payload: { runId: run.id, runStatus: 'CANCELLED', attempt: run.attempt, error: null } }];
+  const over: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'CANCELLED', attempt: run.attempt, error: null } };
+  if (waiting) return rollback ? [...(await forgetMessages(tx, run)), over] : [over];
   await scoped(tx, Run).update().set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) }).where('id', '=', run.id).where('status', '=', 'RUNNING').execute();
   return [];
 }
