@@ -99,7 +99,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const vectors = createPgVectorStore(database, log);
     await vectors.ensure();
     closers.push(() => leave('an index of vectors', vectors.close()));
-    const checkpointer = await openCheckpoints(database);
     const redis = config.redis.url === null ? null : openRedis(config, log);
     if (redis) closers.push(() => leave('Redis', redis.close()));
     const metrics = createMetrics({ process: config.environment !== 'test' });
@@ -108,6 +107,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     closers.push(() => leave('the bus', bus.close()));
     const cache = await openCache({ redis, bus, metrics, instanceId: config.instanceId });
     closers.push(() => cache.close());
+    const checkpointer = await openCheckpoints(database, cache);
     const models = createModels(config.models);
     closers.push(() => models.close());
     const jobs = createJobs(database, config.databaseUrl, log);

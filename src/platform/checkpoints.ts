@@ -7,18 +7,23 @@ import type { PGlite, Transaction } from '@electric-sql/pglite';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import type pg from 'pg';
+import type { Cache } from './cache.ts';
+import { CachedSaver } from './checkpoint-cache.ts';
 import type { Database } from './database.ts';
 import { isConnectionFailure } from './transient.ts';
 
 /** The schema of the checkpoints' tables, which their library makes and migrates. */
 export const checkpointSchema = 'langgraph';
 
-/** Checkpoints in the given database; makes or migrates their tables, so that processes must not do this at once. */
-export async function openCheckpoints(database: Database): Promise<BaseCheckpointSaver> {
+/**
+ * Checkpoints in the given database, the newest of each thread also in the cache; makes or migrates their tables, so that
+ * processes must not do this at once.
+ */
+export async function openCheckpoints(database: Database, cache: Cache | null = null): Promise<BaseCheckpointSaver> {
   const pool = database.pglite ? poolOf(database.pglite) : fenced(database.pool as pg.Pool);
   const saver = new PatientSaver(pool as pg.Pool, undefined, { schema: checkpointSchema });
   await saver.setup();
-  return saver;
+  return cache ? new CachedSaver(saver, cache, (text, values) => patiently(() => pool.query(text, values)), checkpointSchema) : saver;
 }
 
 /**
