@@ -3,77 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestApp, password, type TestApp } from './support/app.ts';
 import { createTypedClient, type TypedClient } from './support/client.ts';
-import { graphql } from './support/graphql/index.ts';
-
-const REGISTER = graphql(`
-  mutation Register($input: RegisterInput!) {
-    register(input: $input) { user { id } tokens { accessToken } userErrors { message } }
-  }
-`);
-const CREATE_PROFILE = graphql(`
-  mutation CreateProfile($input: CreateProfileInput!) {
-    createProfile(input: $input) { profile { id version { retrieval { mode } } } userErrors { message field } }
-  }
-`);
-const UPLOAD = graphql(`
-  mutation Upload($input: UploadDocumentsInput!) {
-    uploadDocuments(input: $input) { documents { id name mediaType } jobs { id } userErrors { message } }
-  }
-`);
-const INGESTION = graphql(`
-  subscription Ingestion($jobId: ID!) {
-    ingestionJobUpdated(jobId: $jobId) { status stage error { message } document { status chunkCount } }
-  }
-`);
-const SEARCH = graphql(`
-  query Search($input: SearchInput!) {
-    search(input: $input) {
-      edges { rank highlights { startOffset endOffset } node { text document { id version { text } } location { startOffset endOffset headingPath } } }
-    }
-  }
-`);
-const CREATE_SESSION = graphql(`
-  mutation CreateSession($input: CreateChatSessionInput!) {
-    createChatSession(input: $input) { session { id } userErrors { message } }
-  }
-`);
-const SEND = graphql(`
-  mutation Send($input: SendMessageInput!) {
-    sendMessage(input: $input) { run { id } cursor userErrors { message } }
-  }
-`);
-const EVENTS = graphql(`
-  subscription Events($sessionId: ID!, $after: EventCursor) {
-    chatEvents(sessionId: $sessionId, after: $after) {
-      __typename
-      ... on MessageDelta { messageId offset text }
-      ... on MessageCompleted {
-        message { id role text status citations { index quote answerStart answerEnd documentName document { id } location { startOffset endOffset } } }
-      }
-      ... on RunUpdated { runStatus error { message } }
-    }
-  }
-`);
-const QUOTE = graphql(`
-  query Quote($id: ID!, $start: Int!, $end: Int!) {
-    document(id: $id) { version { text(start: $start, end: $end) } }
-  }
-`);
-
-const HANDBOOK = `# Lighthouse handbook
-
-## Lamp
-
-The lamp of the lighthouse is lit at sunset by the keeper on duty. It burns eleven litres of oil in a winter night.
-
-## Fog horn
-
-The fog horn sounds every forty seconds when the far buoy cannot be seen. It needs compressed air from the red tank.
-
-## Visitors
-
-Visitors may climb the tower on Sundays between two and four. Children must be accompanied — no exceptions.
-`;
+import { CREATE_PROFILE, CREATE_SESSION, EVENTS, HANDBOOK, INGESTION, QUOTE, REGISTER, SEARCH, SEND, UPLOAD } from './support/main-job.ts';
 
 let parley: TestApp;
 let client: TypedClient;
