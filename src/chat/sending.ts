@@ -95,7 +95,7 @@ export async function regenerateMessage(ctx: Context, input: { messageId: string
   });
 }
 
-/** Cancels a run, from any device: what it has written stays. Throws RUN_NOT_ACTIVE when it has ended. */
+/** Cancels a run, from any device: what it has written stays, and it will end as CANCELLED. Throws RUN_NOT_ACTIVE when it has ended. */
 export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
   permit(ctx, 'CHAT');
   const { run, logged } = await transactional(ctx, async (tx) => {
