@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeId } from '../src/builder.ts';
-import { ChatEvent, MessageBlock, Run } from '../src/chat/entity.ts';
+import { ChatEvent, Message, MessageBlock, Run } from '../src/chat/entity.ts';
 import { kysely } from '../src/platform/database.ts';
 import { createTestApp, type Subscription, type TestApp, type TestUser } from './support/app.ts';
 import { startModelServer, type ModelCall, type ModelServer } from './support/model-server.ts';
@@ -364,6 +364,21 @@ describe('a message while another is answered', () => {
     const replay = ada.subscribe(EVENTS, { s: gone.sessionId, a: gone.cursor });
     await replay.until(caughtUp);
     expect(replay.events.some((event) => event.errors)).toBe(false);
+  });
+
+  it('that is deleted while the news of it is on its way is told as deleted', async () => {
+    const { sessionId, cursor, call } = await begin();
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    call.say('Answer.');
+    call.end();
+    await stream.until(isFinal);
+    const expected = stream.events.map((event) => event.chatEvents).filter((event) => event.message).map((event) => [event.sequence, event.message.id]);
+    const em = parley.app.database.fork();
+    await kysely(em, Message).deleteFrom('message').where('sessionId', '=', decodeId('ChatSession', sessionId)).execute();
+    const late = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
+    await late.until(caughtUp);
+    expect(late.events.filter((event) => event.errors)).toEqual([]);
+    expect(late.events.map((event) => event.chatEvents).filter((event) => event.__typename === 'MessageDeleted').map((event) => [event.sequence, event.messageId])).toEqual(expected);
   });
 
   it('takes back with ROLLBACK only what the run brought: neither a question that was asked again nor the branch that somebody chose', async () => {

@@ -1,5 +1,6 @@
 // How a session's stream is asked: the events and the subscriptions. docs/streaming.md is the protocol.
 import { builder, decodeId, describedEnum, encodeId } from '../builder.ts';
+import type { Context } from '../context.ts';
 import { countTokens } from '../text/counts.ts';
 import type { RunError, RunStatus, RunStep, TruncationCause } from './entity.ts';
 import type { StreamItem } from './follow.ts';
@@ -211,7 +212,7 @@ builder.subscriptionFields((t) => ({
       const sessionId = decodeId('ChatSession', args.sessionId, ['sessionId']);
       return named(await followSession(ctx, sessionId, args.after ?? null), sessionId);
     },
-    resolve: (item) => item as never,
+    resolve: (item, _args, ctx) => asItStands(ctx, item) as never,
   }),
   chatSessionChanged: t.field({
     type: ChatSessionChange,
@@ -220,6 +221,18 @@ builder.subscriptionFields((t) => ({
     resolve: (change) => change,
   }),
 }));
+
+/** As the log does it: what speaks of a message that was deleted while this was on its way becomes another MessageDeleted. */
+function asItStands(ctx: Context, item: StreamItem): StreamItem | Promise<StreamItem> {
+  // The rest, above all text, waits for nothing.
+  if (item.kind !== 'event' || (item.event.type !== 'MessageCreated' && item.event.type !== 'MessageCompleted')) return item;
+  const { event } = item;
+  const { messageId } = event.payload;
+  // The same loader then gives the event its message.
+  return MessageNode.getDataloader(ctx)
+    .load(messageId as string)
+    .then((message) => (message ? item : { ...item, event: { ...event, type: 'MessageDeleted', payload: { messageId } } }));
+}
 
 /** Each item with its session's id. */
 function named(items: AsyncIterableIterator<StreamItem>, sessionId: string): AsyncIterableIterator<StreamItem & { sessionId: string }> {
