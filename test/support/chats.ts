@@ -59,9 +59,12 @@ export function watch(user: TestUser, sessionId: string, after: string | null): 
   return user.subscribe(EVENTS, { s: sessionId, a: after });
 }
 
-/** The events of a subscription so far. */
+/** The events of a subscription so far; throws when there is an error among them. */
 export function eventsOf(stream: Subscription): ChatEvent[] {
-  return stream.events.map(({ chatEvents }) => chatEvents);
+  return stream.events.map(({ chatEvents, errors }) => {
+    if (errors) throw new Error(`A stream says ${JSON.stringify(errors)}`);
+    return chatEvents;
+  });
 }
 
 /** Whether an event is the end of a run, of a given one or of any. */
