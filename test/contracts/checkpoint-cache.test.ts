@@ -132,11 +132,11 @@ describe.each([
     await put(died.saver, { question: 'q', passages: ['one', 'two'] });
     await put(died.saver, { values: { count: 2 } });
     await putWrites(died.saver, [['values', { count: 3 }]]);
-    await expect.poll(() => redis.attempt((client) => client.exists(`parley:cache:checkpoint:1:${thread}`))).toBe(1);
+    await expect.poll(() => redis.attempt((client) => client.exists(`parley:cache:checkpoint:1:${thread}`)), { timeout: 10_000 }).toBe(1);
     expect(await goesOn.saver.getTuple(of(thread))).toEqual(await rows.getTuple(of(thread)));
     expect(await goesOn.asked()).toEqual({ 'memory miss': 1, 'redis hit': 1 });
     // From then on it has it in memory, unless the withdrawal of the one before comes only now.
-    await expect.poll(async () => ((await goesOn.saver.getTuple(of(thread))) && (await goesOn.asked())['memory hit']) ?? 0).toBeGreaterThan(0);
+    await expect.poll(async () => ((await goesOn.saver.getTuple(of(thread))) && (await goesOn.asked())['memory hit']) ?? 0, { timeout: 10_000 }).toBeGreaterThan(0);
   });
 
   it('is never an older one, however the rows were changed behind the back of the cache', async () => {
