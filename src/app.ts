@@ -30,6 +30,7 @@ import { createLimits } from './platform/limits.ts';
 import { createLog, type Logger } from './platform/log.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { openRedis } from './platform/redis.ts';
+import { lockStart } from './platform/start-lock.ts';
 import { within } from './platform/within.ts';
 import { profileHooks } from './profiles/service.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
@@ -82,6 +83,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const embedded = config.databaseUrl === null && !options.inMemory;
     const directory = embedded ? await openDataDirectory(config.dataDir) : null;
     if (directory) closers.push(() => directory.close());
+    // Until the last table is there.
+    const unlockStart = await lockStart(config);
+    closers.push(unlockStart);
     const database = await openDatabase({
       config,
       folder: directory ? join(directory.path, 'database') : null,
@@ -112,7 +116,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     closers.push(() => models.close());
     const jobs = createJobs(database, config.databaseUrl, log);
     closers.push(closeReaders);
-    closers.push(() => leave('the database of jobs', jobs.close()));
+    closers.push(() => leave('the queues of jobs', jobs.close()));
     const app: RunningApp = {
       config,
       log,
@@ -148,6 +152,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     defineIngestion(app);
     defineRemoval(app);
     await jobs.start({ work: config.role !== 'api' });
+    await unlockStart();
     if (config.role !== 'api') await engine.start();
     return app;
   } catch (error) {

@@ -189,7 +189,7 @@ export const ErrorCodeEnum = describedEnum<Record<ErrorCode, string>>('ErrorCode
   RUN_IN_PROGRESS: 'An answer is still being written in this session.',
   RUN_NOT_ACTIVE: 'The run has ended.',
   INTERRUPT_ALREADY_RESOLVED: 'Somebody has answered the question already.',
-  PROVIDER_UNAVAILABLE: 'The model cannot be reached or failed. Try again.',
+  PROVIDER_UNAVAILABLE: 'The model or the database cannot be reached or failed. Try again.',
   PROVIDER_REJECTED: 'The model refused the request. Another try will not help.',
   CIRCUIT_OPEN: 'The model failed repeatedly and is left alone for a while.',
   TIMEOUT: 'It took longer than allowed.',

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entities } from '../src/entities.ts';
+import { loadConfig } from '../src/platform/config.ts';
 import { openDatabase, type Database } from '../src/platform/database.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
@@ -14,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => postgres.close());
 
 const open = (databaseUrl: string | null): Promise<Database> =>
-  openDatabase({ config: { databaseUrl, databasePoolSize: 2 }, folder: null, entities, migrations: fileURLToPath(new URL('../migrations', import.meta.url)) });
+  openDatabase({ config: { ...loadConfig({ NODE_ENV: 'test' }), databaseUrl, databasePoolSize: 2 }, folder: null, entities, migrations: fileURLToPath(new URL('../migrations', import.meta.url)) });
 
 describe.each([
   ['PGlite', 'pglite', async () => null],

@@ -2,7 +2,6 @@
 // its own. On a server it takes its connections from the pool that everything here shares; the embedded database is handed
 // to it in the shape of a pool.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PGlite, Transaction } from '@electric-sql/pglite';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
@@ -10,14 +9,14 @@ import type pg from 'pg';
 import type { Cache } from './cache.ts';
 import { CachedSaver } from './checkpoint-cache.ts';
 import type { Database } from './database.ts';
-import { isConnectionFailure } from './transient.ts';
+import { patiently } from './transient.ts';
 
 /** The schema of the checkpoints' tables, which their library makes and migrates. */
 export const checkpointSchema = 'langgraph';
 
 /**
  * Checkpoints in the given database, the newest of each thread also in the cache; makes or migrates their tables, so that
- * processes must not do this at once.
+ * processes must not do this at once (lockStart).
  */
 export async function openCheckpoints(database: Database, cache: Cache | null = null): Promise<BaseCheckpointSaver> {
   const pool = database.pglite ? poolOf(database.pglite) : fenced(database.pool as pg.Pool);
@@ -47,21 +46,6 @@ class PatientSaver extends PostgresSaver {
   }
   override deleteThread(...args: Parameters<PostgresSaver['deleteThread']>) {
     return patiently(() => super.deleteThread(...args));
-  }
-}
-
-const patienceMs = 30_000;
-const retryMs = 200;
-
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  const until = performance.now() + patienceMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isConnectionFailure(error) || performance.now() > until) throw error;
-      await sleep(retryMs);
-    }
   }
 }
 

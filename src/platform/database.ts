@@ -15,6 +15,9 @@ import type { Config } from './config.ts';
 
 export { sql };
 
+/** Seconds after which a background job whose worker is silent is given to another. */
+export const jobLeaseSeconds = 15;
+
 /** The unit of work of one operation. */
 export type EntityManager = PgliteEntityManager;
 
@@ -52,7 +55,7 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
-  readonly config: Pick<Config, 'databaseUrl' | 'databasePoolSize'>;
+  readonly config: Pick<Config, 'databaseUrl' | 'databasePoolSize' | 'databaseTimeoutMs' | 'instanceId' | 'runs'>;
   /** Folder of the embedded database; null keeps it in memory. */
   readonly folder: string | null;
   readonly entities: readonly EntityClass<object>[];
@@ -81,7 +84,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         ...common,
         clientUrl: options.config.databaseUrl as string,
         pool: { min: 0, max: options.config.databasePoolSize },
-        driverOptions: { types: nativeTypes(), onPoolCreated: (made: pg.Pool) => void (pool = made) },
+        driverOptions: { ...connectionOptions(options.config), onPoolCreated: (made: pg.Pool) => void (pool = made) },
         // The two drivers differ in how they connect, not in what this project calls.
       })) as unknown as PgliteMikroORM);
   const query = async <Row>(text: string): Promise<Row[]> => (await orm.em.fork().getConnection().execute(text)) as Row[];
@@ -135,6 +138,21 @@ async function openPglite(options: DatabaseOptions): Promise<PGlite> {
     // bigint as a number, as sizes and sequences are far below 2^53; the ORM reads dates itself.
     parsers: { [pgTypes.INT8]: (value: string) => Number(value) },
   });
+}
+
+/** How each connection to a server is opened and kept. */
+function connectionOptions({ databaseTimeoutMs, instanceId, runs }: DatabaseOptions['config']): pg.PoolConfig {
+  return {
+    types: nativeTypes(),
+    // Tells in pg_stat_activity whose connection it is.
+    application_name: `parley ${instanceId}`,
+    // For one to be opened, and for one to become free.
+    connectionTimeoutMillis: databaseTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    // A process that is paused within a transaction gives its locks up before somebody else takes over what it worked on.
+    idle_in_transaction_session_timeout: Math.round((Math.min(runs.leaseSeconds, jobLeaseSeconds) * 1000 * 2) / 3),
+  };
 }
 
 /** As PGlite reads them: bigint as a number, times as dates. */

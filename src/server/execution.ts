@@ -7,6 +7,8 @@ import { watchAccess } from '../accounts/access.ts';
 import { accessEnded } from '../accounts/service.ts';
 import { renewContext, type App, type Context, type Viewer } from '../context.ts';
 import { GenericError, RateLimitError, expectedErrors, shuttingDown, unauthenticated, type UserError } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { connectionFailure } from '../platform/transient.ts';
 import { parseWithinBounds, refusalOf } from './bounds.ts';
 import { refusalByLimits, refusedMutation } from './limits.ts';
 
@@ -51,8 +53,8 @@ export function toGraphQLError(error: UserError, at?: GraphQLError): GraphQLErro
 export function maskOutside(app: App, error: unknown): GraphQLError {
   if (error instanceof GraphQLError && (!error.originalError || error.originalError instanceof GraphQLError)) return error;
   const original = error instanceof GraphQLError ? error.originalError : error;
-  const [expected] = expectedErrors(original) ?? [];
-  if (expected) return toGraphQLError(expected);
+  const told = tellable(original, app.log);
+  if (told) return toGraphQLError(told);
   const requestId = randomUUID();
   app.log.error({ err: original, requestId }, 'a request failed unexpectedly');
   return internal(requestId);
@@ -145,10 +147,19 @@ function masked(result: ExecutionResult, ctx: Context): ExecutionResult {
 function maskedError(error: GraphQLError, ctx: Context): GraphQLError {
   const original = error.originalError;
   if (!original || original instanceof GraphQLError) return error;
-  const [expected] = expectedErrors(original) ?? [];
-  if (expected) return toGraphQLError(expected, error);
+  const told = tellable(original, ctx.log);
+  if (told) return toGraphQLError(told, error);
   ctx.log.error({ err: original, path: error.path }, 'an operation failed unexpectedly');
   return internal(ctx.requestId, error);
+}
+
+/** What a client may be told of a failure as it is: an expected one, or that the database is away. Null of any other. */
+function tellable(error: unknown, log: Logger): UserError | null {
+  const [expected] = expectedErrors(error) ?? [];
+  if (expected) return expected;
+  const away = connectionFailure(error);
+  if (away) log.warn({ err: error }, 'the database was away');
+  return away;
 }
 
 function internal(requestId: string, at?: GraphQLError): GraphQLError {

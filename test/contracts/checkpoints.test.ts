@@ -10,6 +10,7 @@ import { defineNode } from '../../src/graph/node.ts';
 import { lastWritten, runGraph } from '../../src/graph/run.ts';
 import { initialState } from '../../src/graph/state.ts';
 import { checkpointSchema, openCheckpoints } from '../../src/platform/checkpoints.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { kysely, openDatabase, sql, type Database, type EntityManager } from '../../src/platform/database.ts';
 import { define, openScope, registryWith } from '../graph/support.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -28,7 +29,7 @@ describe.each([
   let saver: BaseCheckpointSaver;
   beforeAll(async () => {
     database = await openDatabase({
-      config: { databaseUrl: await address(), databasePoolSize: 4 },
+      config: { ...loadConfig({ NODE_ENV: 'test' }), databaseUrl: await address(), databasePoolSize: 4 },
       folder: null,
       entities,
       migrations: fileURLToPath(new URL('../../migrations', import.meta.url)),

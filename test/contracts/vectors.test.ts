@@ -15,7 +15,7 @@ import { loadConfig } from '../../src/platform/config.ts';
 let database: Database;
 beforeAll(async () => {
   database = await openDatabase({
-    config: { databaseUrl: null, databasePoolSize: 1 },
+    config: loadConfig({ NODE_ENV: 'test' }),
     folder: null,
     entities,
     migrations: fileURLToPath(new URL('../../migrations', import.meta.url)),

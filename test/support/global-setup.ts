@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { entities } from '../../src/entities.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { openDatabase } from '../../src/platform/database.ts';
 
 declare module 'vitest' {
@@ -16,7 +17,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const database = await openDatabase({
-    config: { databaseUrl: null, databasePoolSize: 1 },
+    config: loadConfig({ NODE_ENV: 'test' }),
     folder: null,
     entities,
     migrations: fileURLToPath(new URL('../../migrations', import.meta.url)),

@@ -68,7 +68,8 @@ export async function runProgram(options: ProgramOptions): Promise<Ending> {
   return await launch(options).ending;
 }
 
-function launch({ cwd, env, uid, entry = program }: ProgramOptions): { child: ChildProcess; output: () => string; ending: Promise<Ending> } {
+/** Starts it and does not wait for anything. */
+export function launch({ cwd, env, uid, entry = program }: ProgramOptions): { child: ChildProcess; output: () => string; ending: Promise<Ending> } {
   let text = '';
   const child = spawn(node, [entry], {
     cwd,
