@@ -114,7 +114,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const checkpointer = await openCheckpoints(database, cache);
     const models = createModels(config.models);
     closers.push(() => models.close());
-    const jobs = createJobs(database, config.databaseUrl, log);
+    const jobs = createJobs(database, bus, log);
     closers.push(closeReaders);
     closers.push(() => leave('the queues of jobs', jobs.close()));
     const app: RunningApp = {

@@ -3,6 +3,7 @@
 // published earlier as it is. Each try begins by removing what the one before may have left.
 import { scoped } from '../accounts/scoped.ts';
 import { createContext, type App, type Context } from '../context.ts';
+import { isConnectionFailure, patiently } from '../platform/transient.ts';
 import { defaultRetrieval } from '../profiles/defaults.ts';
 import { Profile, ProfileVersion } from '../profiles/entity.ts';
 import { inBatches, nextTurn } from './batches.ts';
@@ -31,13 +32,9 @@ export function defineIngestion(app: App): void {
     name: ingestionQueue,
     concurrency: app.database.pglite ? 1 : 2,
     // Tries are counted by the job itself, which knows whether the document or a restart is to blame.
-    retryLimit: 10,
+    retryLimit: 100,
     expireInSeconds: 3600,
-    work: async (task, signal) => {
-      // The next job need not wait for the next poll.
-      app.jobs.wake(ingestionQueue);
-      await ingest(app, task, signal);
-    },
+    work: (task, signal) => ingest(app, task, signal),
   });
 }
 
@@ -51,7 +48,9 @@ export async function ingest(app: App, task: IngestionTask, signal: AbortSignal)
     try {
       await run(attempt);
     } catch (error) {
-      if (!(error instanceof Superseded) && !(stop.signal.aborted && !signal.aborted)) await afterFailure(attempt, error, signal.aborted);
+      const superseded = error instanceof Superseded || (stop.signal.aborted && !signal.aborted);
+      if (superseded) ctx.log.info({ jobId: task.jobId, attempt: attempt.job.attempt }, 'an ingestion was cancelled or taken over');
+      else await afterFailure(attempt, error, signal.aborted);
     } finally {
       await unwatch();
     }
@@ -61,10 +60,11 @@ export async function ingest(app: App, task: IngestionTask, signal: AbortSignal)
 
 async function run(attempt: Try): Promise<void> {
   const { ctx, job, document, version } = attempt;
-  if (job.attempt > maxTries) throw new Error(`The process ended ${maxTries} times while it read this document.`);
+  if (job.attempt > maxTries) return await finish(attempt, { metadata: null, counts: null, error: deadly(attempt) });
   const key: VersionKey = { workspaceId: job.workspaceId, documentId: document.id, versionId: version.id };
-  await deleteChunks(ctx, version.id);
-  await deleteText(ctx, version.id);
+  const cleaning = { stage: 'EXTRACTING', completedUnits: 0, totalUnits: null } as const;
+  await deleteChunks(ctx, version.id, (work) => advance(attempt, cleaning, work));
+  await advance(attempt, cleaning, (tx) => deleteText(tx, version.id));
 
   if (version.fileId == null) throw new Error('The bytes of this version were removed.');
   const extracted = await extract(await readFile(ctx, version.fileId), {
@@ -137,13 +137,22 @@ function metadataOf({ metadata, wordCount, language }: ExtractedDocument): Docum
   };
 }
 
+/** What is told of a document that nobody survived to say anything about. */
+function deadly({ stage }: Try): IngestionError {
+  const message = `The process that read the document ended ${maxTries} times before it was done; it is not tried again by itself. Upload another version, or start the ingestion again.`;
+  return { code: 'INTERNAL', stage, message, retryable: true, failedChunkCount: 0 };
+}
+
 /** An expected failure ends the job. An unexpected one is tried again, and ends it when it comes every time. */
 async function afterFailure(attempt: Try, error: unknown, interrupted: boolean): Promise<void> {
   const { ctx, job, stage } = attempt;
-  // The process stops. Its own signal would forbid the writing, too.
+  // When the process stops, its own signal would forbid the writing, too.
   const afterwards: Try = { ...attempt, ctx: createContext(ctx.app, { workspaceId: job.workspaceId, requestId: ctx.requestId }) };
-  if (interrupted) {
-    await putBack(afterwards, { interrupted });
+  // Neither a process that stops nor a database that was away says anything of the document.
+  if (interrupted || isConnectionFailure(error)) {
+    ctx.log.warn({ err: error, jobId: job.id, documentId: job.documentId }, 'an ingestion was interrupted; it is tried again');
+    const back = (): Promise<void> => putBack(afterwards, { interrupted: true });
+    await (interrupted ? back() : patiently(back));
     throw error;
   }
   if (error instanceof ExtractionError) {
@@ -154,7 +163,7 @@ async function afterFailure(attempt: Try, error: unknown, interrupted: boolean):
   }
   ctx.log.error({ err: error, jobId: job.id, documentId: job.documentId, attempt: job.attempt }, 'an ingestion failed unexpectedly');
   if (job.attempt < maxTries) {
-    await putBack(afterwards, { interrupted });
+    await putBack(afterwards, { interrupted: false });
     throw error;
   }
   const message = `Something went wrong on our side, ${maxTries} times. Start the ingestion again later; quote the request ${ctx.requestId} when you report it.`;

@@ -53,6 +53,7 @@ export async function beginTry(ctx: Context, jobId: string): Promise<Try | null>
   });
   if (!begun) return null;
   const attempt: Try = { ctx, ...begun, stage: 'EXTRACTING', announcedAt: 0 };
+  ctx.log.info({ jobId, documentId: begun.document.id, attempt: begun.job.attempt }, 'an ingestion begins');
   announce(attempt);
   return attempt;
 }

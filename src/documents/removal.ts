@@ -21,12 +21,9 @@ export function defineRemoval(app: App): void {
   app.jobs.define<RemovalTask>({
     name: removalQueue,
     concurrency: 1,
-    retryLimit: 20,
+    retryLimit: 100,
     expireInSeconds: 900,
-    work: async (task) => {
-      app.jobs.wake(removalQueue);
-      await removeDocument(app, task);
-    },
+    work: (task) => removeDocument(app, task),
   });
 }
 

@@ -90,12 +90,16 @@ export async function chunkIdsByChecksum(ctx: Context, versionId: string): Promi
   }
 }
 
-/** Removes a version's chunks with all that hangs on them, in short statements. */
-export async function deleteChunks(ctx: Context, versionId: string): Promise<void> {
-  for (;;) {
-    const some = scoped(ctx, DocumentChunk).select().select('id').where('versionId', '=', versionId).limit(25);
-    const { numDeletedRows } = await scoped(ctx, DocumentChunk).delete().where('id', 'in', some).executeTakeFirstOrThrow();
-    if (numDeletedRows === 0n) return;
+/**
+ * Removes a version's chunks with all that hangs on them, in short statements. Each is given to `step`, which may do it in
+ * a transaction of its own and refuse.
+ */
+export async function deleteChunks(ctx: Context, versionId: string, step: (work: (tx: Context) => Promise<void>) => Promise<void> = (work) => work(ctx)): Promise<void> {
+  for (let deleted = -1n; deleted !== 0n;) {
+    await step(async (tx) => {
+      const some = scoped(tx, DocumentChunk).select().select('id').where('versionId', '=', versionId).limit(25);
+      deleted = (await scoped(tx, DocumentChunk).delete().where('id', 'in', some).executeTakeFirstOrThrow()).numDeletedRows;
+    });
     await nextTurn();
   }
 }

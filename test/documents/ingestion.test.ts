@@ -68,12 +68,13 @@ describe('a try', () => {
     expect(await read(ada, document.id)).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL', retryable: true }, latestJob: { status: 'FAILED', attempt: 3 } });
   });
 
-  it('is not made a fourth time when three processes have ended in it', async () => {
+  it('is not made a fourth time when three processes have ended in it, and the document says so', async () => {
     const { document, job } = await addText(ada, { text: 'A poisonous document.' });
     await ended(ada, job.id);
     await rewind(job.id, 3);
     await ingest(parley.app, task(job.id), never);
-    expect(await read(ada, document.id)).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL' }, chunkCount: 0 });
+    const message = expect.stringContaining('ended 3 times before it was done');
+    expect(await read(ada, document.id)).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL', message, retryable: true }, chunkCount: 0 });
   });
 
   it('that a stopping process interrupts is put back without being counted', async () => {
@@ -102,6 +103,29 @@ describe('a try', () => {
     await Promise.all([asleep, ingest(parley.app, task(job.id), never)]);
     expect(await rowsOf(document.id)).toEqual(before);
     expect((await read(ada, document.id)).latestJob).toMatchObject({ status: 'SUCCEEDED', attempt: 2 });
+  });
+
+  it('that wakes up before it has removed anything leaves what the next one made', async () => {
+    const { document, job } = await addText(ada, { text: words(300) });
+    await ended(ada, job.id);
+    const before = await rowsOf(document.id);
+    await rewind(job.id, 0);
+    const begun = Promise.withResolvers<void>();
+    const wakes = Promise.withResolvers<void>();
+    const { bus } = parley.app;
+    // It falls asleep after its first transaction.
+    const sleepy = { ...parley.app, bus: { ...bus, subscribe: async (...given: Parameters<typeof bus.subscribe>) => {
+      begun.resolve();
+      await wakes.promise;
+      return await bus.subscribe(...given);
+    } } } as typeof parley.app;
+    const asleep = ingest(sleepy, task(job.id), never);
+    await begun.promise;
+    await ingest(parley.app, task(job.id), never);
+    wakes.resolve();
+    await asleep;
+    expect(await rowsOf(document.id)).toEqual(before);
+    expect(await read(ada, document.id)).toMatchObject({ status: 'READY', latestJob: { status: 'SUCCEEDED', attempt: 2 } });
   });
 
   it('ends as soon as it is cancelled, and leaves nothing', async () => {

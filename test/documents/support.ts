@@ -1,5 +1,5 @@
 // What the tests of documents share: uploads as clients send them, and waiting for ingestions as clients do.
-import type { TestApp, TestUser } from '../support/app.ts';
+import type { Door, TestUser } from '../support/visitor.ts';
 
 /** A file to upload. */
 export interface UploadFile {
@@ -15,7 +15,7 @@ const PROGRESS = `subscription ($jobId: ID, $documentId: ID, $profileId: ID) {
 }`;
 
 /** Sends a mutation with files by the GraphQL multipart request specification; `paths` say where each file goes. */
-export async function sendFiles(parley: TestApp, token: string | null, query: string, variables: object, files: Readonly<Record<string, UploadFile>>) {
+export async function sendFiles(parley: Pick<Door, 'url'>, token: string | null, query: string, variables: object, files: Readonly<Record<string, UploadFile>>) {
   const form = new FormData();
   form.set('operations', JSON.stringify({ query, variables }));
   form.set('map', JSON.stringify(Object.fromEntries(Object.keys(files).map((path, index) => [index, [path]]))));
@@ -34,7 +34,7 @@ const UPLOAD = `mutation ($input: UploadDocumentsInput!) { uploadDocuments(input
 } }`;
 
 /** Uploads files with one request. */
-export async function upload(parley: TestApp, user: TestUser, files: readonly UploadFile[], input: object = {}) {
+export async function upload(parley: Pick<Door, 'url'>, user: TestUser, files: readonly UploadFile[], input: object = {}) {
   const slots = Object.fromEntries(files.map((file, index) => [`variables.input.files.${index}`, file]));
   const { data, errors } = await sendFiles(parley, user.accessToken, UPLOAD, { input: { ...input, files: files.map(() => null) } }, slots);
   if (errors) throw new Error(JSON.stringify(errors));
@@ -46,7 +46,7 @@ const REPLACE = `mutation ($input: ReplaceDocumentInput!) { replaceDocument(inpu
 } }`;
 
 /** Gives a document a new file. */
-export async function replace(parley: TestApp, user: TestUser, id: string, file: UploadFile) {
+export async function replace(parley: Pick<Door, 'url'>, user: TestUser, id: string, file: UploadFile) {
   const { data, errors } = await sendFiles(parley, user.accessToken, REPLACE, { input: { id, file: null } }, { 'variables.input.file': file });
   if (errors) throw new Error(JSON.stringify(errors));
   return data.replaceDocument;
