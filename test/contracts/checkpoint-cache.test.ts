@@ -9,6 +9,7 @@ import { entities } from '../../src/entities.ts';
 import { createLocalBus } from '../../src/platform/bus.ts';
 import { openCache } from '../../src/platform/cache.ts';
 import { checkpointSchema, openCheckpoints } from '../../src/platform/checkpoints.ts';
+import { loadConfig } from '../../src/platform/config.ts';
 import { kysely, openDatabase, sql, type Database } from '../../src/platform/database.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -82,7 +83,7 @@ describe.each([
   const bus = createLocalBus(() => undefined);
   const closers: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    database = await openDatabase({ config: { databaseUrl: await address(), databasePoolSize: 4 }, folder: null, entities, migrations: fileURLToPath(new URL('../../migrations', import.meta.url)) });
+    database = await openDatabase({ config: { ...loadConfig({ NODE_ENV: 'test' }), databaseUrl: await address(), databasePoolSize: 4 }, folder: null, entities, migrations: fileURLToPath(new URL('../../migrations', import.meta.url)) });
     const log = createLog({ environment: 'test', logLevel: 'silent', instanceId: 'test' });
     redis = openRedis({ redis: { url: server.url, poolSize: 2, commandTimeoutMs: 500 }, instanceId: 'test' }, log);
     await vi.waitFor(() => redis.ping(), 10_000);
