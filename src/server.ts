@@ -11,6 +11,7 @@ import { useMultipart } from './platform/multipart.ts';
 import { within } from './platform/within.ts';
 import { schema } from './schema.ts';
 import { clientAddress } from './server/address.ts';
+import { createConnections } from './server/connections.ts';
 import { maskOutside, toGraphQLError, useExecution } from './server/execution.ts';
 import { bearer, pathOf, serveSockets } from './server/sockets.ts';
 import { componentStatuses, overallState } from './system/status.ts';
@@ -40,6 +41,7 @@ export interface ServerOptions {
 /** Listens where the configuration says; rejects with the system's error, e.g. EADDRINUSE. */
 export async function startServer(app: App, options: ServerOptions = {}): Promise<RunningServer> {
   const { config } = app;
+  const connections = createConnections(config.limits.maxConnectionsPerUser);
   const yoga = createYoga<Record<string, unknown>, Context>({
     schema,
     graphqlEndpoint: endpoint,
@@ -65,7 +67,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
         ...(given.request?.signal && { signal: given.request.signal }),
       });
     },
-    plugins: [useMultipart(config.uploads), useExecution(app)],
+    plugins: [useMultipart(config.uploads), useExecution(app, connections)],
   });
   const graphiql = options.developmentToken && createGraphiql({ endpoint, developmentToken: options.developmentToken, defaultQuery: firstQuery, title: 'Parley' });
 
@@ -83,6 +85,10 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
       else response.destroy();
     });
   });
+  // A client that takes nothing more of its answer is cut off. Yoga switches this limit off when it begins to answer.
+  const watch = setInterval(() => {
+    for (const { socket } of answering) if (socket?.timeout === 0) socket.setTimeout(config.keepaliveMs * 5);
+  }, config.keepaliveMs).unref();
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const pathname = pathOf(request);
     // Yoga reads the whole address, and a host that is none would fail there.
@@ -103,13 +109,14 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
     await yoga(request, response);
   }
   // Without somebody who takes them, upgrades are requests like others.
-  const closeSockets = config.role === 'worker' ? null : serveSockets(app, yoga as never, http, endpoint);
+  const closeSockets = config.role === 'worker' ? null : serveSockets(app, yoga as never, http, endpoint, connections);
   await listen(http, config.port, config.host);
   const { port } = http.address() as AddressInfo;
   return {
     port,
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     async close(limitMs = finishingMs) {
+      clearInterval(watch);
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       for (const response of answering) {
         if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.end();

@@ -221,9 +221,13 @@ export const environmentSchema = z.object({
   }),
   MAX_CONNECTIONS_PER_USER: note(wholeNumber(1, 100_000).optional(), {
     group: 'Bounds',
-    description: 'WebSockets that one user may have open on one instance. Default: 50, in development and test 10000.',
+    description: 'WebSockets and event streams together that one user may have open on one instance. Default: 50, in development and test 10000.',
     allowed: 'a whole number from 1 to 100000',
     example: '50',
+  }),
+  KEEPALIVE_SECONDS: whole(3, 3600, 12, {
+    group: 'Bounds',
+    description: 'Seconds between two pings of a WebSocket; one that does not answer before the next is closed, as is an HTTP connection on which nothing moves for five times as long.',
   }),
   REPLAY_WINDOW_EVENTS: whole(1, 100_000, 1000, {
     group: 'Bounds',

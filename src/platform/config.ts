@@ -69,6 +69,8 @@ export interface Config {
     readonly replayWindowEvents: number;
     readonly maxBodyBytes: number;
   };
+  /** Between two pings of a socket. */
+  readonly keepaliveMs: number;
   readonly retry: { readonly maxAttempts: number; readonly baseDelayMs: number; readonly maxDelayMs: number };
   /** `null`: no traces are exported. */
   readonly langfuse: { readonly publicKey: string; readonly secretKey: string; readonly host: string } | null;
@@ -234,6 +236,7 @@ function toConfig(values: Environment): Config {
       replayWindowEvents: values.REPLAY_WINDOW_EVENTS,
       maxBodyBytes: values.MAX_BODY_BYTES,
     },
+    keepaliveMs: values.KEEPALIVE_SECONDS * 1000,
     retry: {
       maxAttempts: values.RETRY_MAX_ATTEMPTS,
       baseDelayMs: values.RETRY_BASE_DELAY_MS,

@@ -10,10 +10,11 @@ import { GenericError, RateLimitError, expectedErrors, shuttingDown, unauthentic
 import type { Logger } from '../platform/log.ts';
 import { connectionFailure } from '../platform/transient.ts';
 import { parseWithinBounds, refusalOf } from './bounds.ts';
+import type { Connections } from './connections.ts';
 import { refusalByLimits, refusedMutation } from './limits.ts';
 
 /** The Yoga plugin that executes operations as described above. */
-export function useExecution(app: App): Plugin<Context> {
+export function useExecution(app: App, connections: Connections): Plugin<Context> {
   return {
     onParse({ setParseFn }) {
       setParseFn(parseWithinBounds as never);
@@ -28,7 +29,7 @@ export function useExecution(app: App): Plugin<Context> {
       };
     },
     onSubscribe({ args, setSubscribeFn }) {
-      setSubscribeFn((() => subscribe(app, args as unknown as ExecutionArgs & { contextValue: Context })) as never);
+      setSubscribeFn((() => subscribe(app, connections, args as unknown as ExecutionArgs & { contextValue: Context })) as never);
     },
   };
 }
@@ -68,17 +69,33 @@ async function refusalToRun(args: ExecutionArgs & { contextValue: Context }): Pr
   return tooOften && ((await refusedMutation(args, tooOften)) ?? { errors: [toGraphQLError(tooOften)] });
 }
 
-async function subscribe(app: App, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+async function subscribe(app: App, connections: Connections, args: ExecutionArgs & { contextValue: Context }): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
   // Sockets do not get here: they close and go to another instance.
   if (app.draining) return { errors: [toGraphQLError(shuttingDown())] };
   const refusal = await refusalToRun(args);
   if (refusal) return refusal;
-  const source = await createSourceEventStream(args);
-  if (!(Symbol.asyncIterator in source)) return masked(source, args.contextValue);
-  return await whileAllowed(app, args.contextValue, source[Symbol.asyncIterator](), async (event) => {
-    const contextValue = renewContext(args.contextValue);
-    return masked(await execute({ ...args, rootValue: event, contextValue }), contextValue);
-  });
+  const { viewer } = args.contextValue;
+  // A socket has taken its place when it was opened; an event stream is a connection of its own.
+  const leave = viewer && 'request' in args.contextValue ? connections.enter(viewer.userId) : () => undefined;
+  if (!leave) return { errors: [toGraphQLError(tooManyConnections(app))] };
+  try {
+    const source = await createSourceEventStream(args);
+    if (Symbol.asyncIterator in source) {
+      return await whileAllowed(app, args.contextValue, source[Symbol.asyncIterator](), leave, async (event) => {
+        const contextValue = renewContext(args.contextValue);
+        return masked(await execute({ ...args, rootValue: event, contextValue }), contextValue);
+      });
+    }
+    leave();
+    return masked(source, args.contextValue);
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+function tooManyConnections(app: App): UserError {
+  return new GenericError('LIMIT_EXCEEDED', `You have ${app.config.limits.maxConnectionsPerUser} connections open. Close one, or follow several things over one WebSocket.`);
 }
 
 /** The results of `source` until it ends, the client leaves, or the viewer's access ends: then an error is the last result. */
@@ -86,6 +103,7 @@ async function whileAllowed(
   app: App,
   ctx: Context,
   source: AsyncIterator<unknown>,
+  leave: () => void,
   resultOf: (event: unknown) => Promise<ExecutionResult>,
 ): Promise<AsyncIterableIterator<ExecutionResult>> {
   let refusal: UserError | null = null;
@@ -100,6 +118,7 @@ async function whileAllowed(
     if (!open) return;
     open = false;
     app.activity.subscriptions--;
+    leave();
     await unwatch();
   };
   const results: AsyncIterableIterator<ExecutionResult> = {
