@@ -87,7 +87,7 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
   });
   // A client that takes nothing more of its answer is cut off. Yoga switches this limit off when it begins to answer.
   const watch = setInterval(() => {
-    for (const { socket } of answering) if (socket?.timeout === 0) socket.setTimeout(config.keepaliveMs * 5);
+    for (const { headersSent, socket } of answering) if (headersSent && socket?.timeout === 0) socket.setTimeout(config.keepaliveMs * 5);
   }, config.keepaliveMs).unref();
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const pathname = pathOf(request);
