@@ -23,6 +23,8 @@ export interface CrowdOptions {
   /** Pieces of each session's answer, and milliseconds between two. */
   readonly pieces: number;
   readonly pauseMs: number;
+  /** Of streaming before a round is measured: long enough for the server to see who does not read (two seconds, and what it lags). */
+  readonly warmUpMs: number;
 }
 
 export interface Round {
@@ -39,7 +41,7 @@ export interface Round {
 }
 
 /** Rounds without and with paused subscribers, in turn. */
-export async function measureCrowd({ count, rounds, sessions, pieces, pauseMs }: CrowdOptions): Promise<{ without: Round[]; with: Round[] }> {
+export async function measureCrowd({ count, rounds, sessions, pieces, pauseMs, warmUpMs }: CrowdOptions): Promise<{ without: Round[]; with: Round[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-crowd-'));
   const model = await startModelServer();
   const postgres = await startPostgres();
@@ -137,9 +139,6 @@ export async function measureCrowd({ count, rounds, sessions, pieces, pauseMs }:
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-/** Long enough for the server to see that a client does not read. */
-const warmUpMs = 2_200;
 
 /** Resident memory once it has stopped falling. */
 async function settledMemoryMb(pid: number): Promise<number> {

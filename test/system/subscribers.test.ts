@@ -6,7 +6,7 @@ import { soak, soakMs } from '../support/soak.ts';
 it(`${soak(1000)} subscribers who have stopped reading take little memory and no time from ${soak(1000)} who read`, { timeout: soakMs(90_000) }, async () => {
   const isSoak = process.env['SOAK'] === '1';
   const count = soak(1000);
-  const { without, with: together } = await measureCrowd({ count, rounds: isSoak ? 9 : 3, sessions: 2, pieces: isSoak ? 40 : 20, pauseMs: isSoak ? 200 : 50 });
+  const { without, with: together } = await measureCrowd({ count, rounds: isSoak ? 9 : 3, sessions: 2, pieces: isSoak ? 40 : 20, pauseMs: isSoak ? 200 : 50, warmUpMs: isSoak ? 5_000 : 2_200 });
   const rounds = [...without, ...together];
   expect(rounds.flatMap(({ faults }) => faults)).toEqual([]);
   expect(rounds.map(({ readers }) => readers)).toEqual(rounds.map(() => count));
