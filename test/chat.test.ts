@@ -229,7 +229,7 @@ describe('a stream', () => {
     expect(await old.ended).toBeNull();
   });
 
-  it('does not slow others nor hold anything for a reader that stops reading, and that one catches up exactly', async () => {
+  it('does not slow others nor hold anything for a reader that stops reading, and that one catches up exactly', { timeout: 120_000 }, async () => {
     const words = Array.from({ length: 1_000 }, (_, index) => `word${index} ${'x'.repeat(1_000)} `);
     const text = words.join('');
     const run = async (withPaused: boolean): Promise<{ milliseconds: number; heap: number }> => {
