@@ -55,7 +55,6 @@ it('signs up, uploads a document, searches it, and gets an answer whose every ci
   expect(sendMessage.userErrors).toEqual([]);
 
   const drafts = new Map<string, string>();
-  let deltas = 0;
   let final;
   let answer;
   for await (const { chatEvents: event } of client.follow(EVENTS, { sessionId, after: sendMessage.cursor ?? null })) {
@@ -63,7 +62,6 @@ it('signs up, uploads a document, searches it, and gets an answer whose every ci
       const draft = drafts.get(event.messageId) ?? '';
       expect(event.offset).toBe(draft.length);
       drafts.set(event.messageId, draft + event.text);
-      deltas++;
     }
     if (event.__typename === 'MessageCompleted' && event.message.role === 'ASSISTANT') answer = event.message;
     if (event.__typename === 'RunUpdated' && !['QUEUED', 'RUNNING'].includes(event.runStatus)) {
@@ -73,8 +71,8 @@ it('signs up, uploads a document, searches it, and gets an answer whose every ci
   }
   expect(final).toMatchObject({ runStatus: 'SUCCEEDED', error: null });
   expect(answer?.text).toContain('forty seconds');
+  // In how many pieces depends on who is faster: text that is there when a reader comes is one.
   expect(answer?.text).toBe(drafts.get(answer?.id ?? ''));
-  expect(deltas).toBeGreaterThan(3);
 
   const citations = answer?.citations ?? [];
   expect(citations.length).toBeGreaterThan(0);
