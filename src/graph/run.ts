@@ -27,10 +27,12 @@ export interface RunOptions {
   readonly configurable?: Readonly<Record<string, unknown>>;
 }
 
-/** How much of the answer stood at the last checkpoint of a run; null when there is none that can be read. */
+/** How much of the answer stood when a node of a run last ended; null when there is no checkpoint that says so. */
 export async function lastWritten(checkpointer: BaseCheckpointSaver, threadId: string): Promise<Written | null> {
   const known = await checkpointer.getTuple({ configurable: { thread_id: threadId } });
-  return (known?.checkpoint.channel_values['written'] as Written | null | undefined) ?? null;
+  // A node that has ended is not visited again, even when the process died before the checkpoint after it was kept.
+  const pending = known?.pendingWrites?.findLast(([, channel]) => channel === 'written')?.[2];
+  return ((pending ?? known?.checkpoint.channel_values['written']) as Written | null | undefined) ?? null;
 }
 
 /**

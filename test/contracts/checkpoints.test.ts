@@ -57,6 +57,16 @@ describe.each([
     expect(await saver.getTuple(of(randomUUID()))).toBeUndefined();
   });
 
+  it('tell how much of an answer stood, also when its node ended and the process died before the next checkpoint', async () => {
+    const thread = randomUUID();
+    expect(await lastWritten(saver, thread)).toBeNull();
+    const at = (offset: number) => ({ blockIndex: 0, offset, citations: 0 });
+    const id = await put(saver, thread, { written: at(5) });
+    expect(await lastWritten(saver, thread)).toEqual(at(5));
+    await saver.putWrites({ configurable: { thread_id: thread, checkpoint_ns: '', checkpoint_id: id } }, [['values', {}], ['written', at(9)]], 'task');
+    expect(await lastWritten(saver, thread)).toEqual(at(9));
+  });
+
   it('of a thread that is deleted are gone from every table, and those of others stay', async () => {
     const [gone, stays] = [randomUUID(), randomUUID()];
     for (const thread of [gone, stays]) {
