@@ -1,4 +1,4 @@
-// A person's chat at the instances of a cluster: a session whose answers come from the model alone, questions, the stream.
+// A person's chat at the instances of a cluster: questions, and the stream.
 import { randomUUID } from 'node:crypto';
 import type { Subscription, TestUser } from './visitor.ts';
 
@@ -33,13 +33,6 @@ export interface Sent {
   readonly run: { readonly id: string } | null;
   readonly cursor: string | null;
   readonly userErrors: readonly { readonly code: string }[];
-}
-
-/** A new session with a profile of its own; returns its id. */
-export async function openChat(user: TestUser): Promise<string> {
-  const { createProfile } = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } } }', { input: { name: 'P', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' } } });
-  const { createChatSession } = await user.ask('mutation ($input: CreateChatSessionInput!) { createChatSession(input: $input) { session { id } } }', { input: { profileId: createProfile.profile.id } });
-  return createChatSession.session.id;
 }
 
 /** Sends a message. */

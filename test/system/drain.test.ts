@@ -6,7 +6,8 @@ import { startCluster, type Cluster, type Instance } from '../support/cluster.ts
 import { startModelServer, type ModelServer } from '../support/model-server.ts';
 import { startProxy } from '../support/proxy.ts';
 import { openSocket } from '../support/socket.ts';
-import { hear, heard, isEnd, openChat, say, textOf } from '../support/talk.ts';
+import { openChat } from '../support/answers.ts';
+import { hear, heard, isEnd, say, textOf } from '../support/talk.ts';
 import type { Ending } from '../support/program.ts';
 
 let model: ModelServer;

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { startModelServer, type ModelServer } from '../support/model-server.ts';
 import { openSocket } from '../support/socket.ts';
-import { hear, heard, isEnd, openChat, say, textOf } from '../support/talk.ts';
+import { openChat } from '../support/answers.ts';
+import { hear, heard, isEnd, say, textOf } from '../support/talk.ts';
 import type { TestUser } from '../support/visitor.ts';
 
 let model: ModelServer;

@@ -6,7 +6,7 @@ import { startModelServer, type ModelCall, type ModelServer } from '../support/m
 import { createPatientClient } from '../support/patient.ts';
 import { freePort } from '../support/postgres.ts';
 import { seeded, soak, soakMs } from '../support/soak.ts';
-import { openChat } from '../support/talk.ts';
+import { openChat } from '../support/answers.ts';
 
 const rounds = soak(20);
 const people = 6;
