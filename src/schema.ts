@@ -1,6 +1,7 @@
 // The whole schema: each room adds its part to the builder, here they are put together. Printed to schema.graphql.
 import './system/schema.ts';
 import './accounts/schema.ts';
+import './providers/schema.ts';
 import './graph/schema.ts';
 import './profiles/schema.ts';
 import './documents/schema.ts';

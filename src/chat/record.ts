@@ -7,7 +7,6 @@ import type { Call, CitationPart, RunPart, RunScope } from '../graph/scope.ts';
 import type { Written } from '../graph/state.ts';
 import type { Fence } from '../platform/checkpoints.ts';
 import { kysely } from '../platform/database.ts';
-import type { ErrorCode } from '../platform/errors.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
@@ -297,15 +296,14 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         unsaved = true;
         if (part.type === 'degraded') degraded.add(part.reason);
         else if (part.type === 'modelAttempt') {
-          const { type: _type, errorCode, ...rest } = part;
-          attempts.push({ ...rest, errorCode: errorCode as ErrorCode | null, runId: run.id, ordinal: modelCalls++, workspaceId });
+          const { type: _type, ...rest } = part;
+          attempts.push({ ...rest, runId: run.id, ordinal: modelCalls++, workspaceId });
         } else {
-          const model = app.models.find(part.modelId);
           usage.inputTokens += part.inputTokens;
           usage.outputTokens += part.outputTokens;
           usage.cachedTokens += part.cachedTokens;
           usage.estimated ||= part.estimated;
-          usage.costUsd += (part.inputTokens * (model?.inputPricePerMillion ?? 0) + part.outputTokens * (model?.outputPricePerMillion ?? 0)) / 1e6;
+          usage.costUsd += part.costUsd;
         }
       }
     },

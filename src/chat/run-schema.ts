@@ -5,7 +5,7 @@ import { permit, type Context } from '../context.ts';
 import { JobStatusEnum } from '../documents/schema.ts';
 import { ProfileVersionNode, RetrievalSettingsInput, retrievalOf } from '../profiles/schema.ts';
 import { SearchDegradationEnum } from '../search/schema.ts';
-import { decodeModelId, ModelNode } from '../system/schema.ts';
+import { decodeModelId, ModelNode } from '../providers/schema.ts';
 import { encodeCursor } from './cursor.ts';
 import { ModelAttempt, RunStep, type RunError, type RunStatus } from './entity.ts';
 import { ChatSessionNode, MessageNode, rowId, RunNode, Usage, usageOf } from './nodes.ts';
@@ -161,14 +161,14 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: SendMessageInput, required: true, description: 'The message.' }) },
     description: 'Sends a message and starts the run that answers it. Follow with chatEvents(after: cursor).',
     resolve: (_root, { input }, ctx) =>
-      attempt(() =>
+      attempt(async () =>
         sending.sendMessage(ctx, {
           sessionId: decodeId('ChatSession', input.sessionId, ['sessionId']),
           text: input.text,
           parentMessageId: input.parentMessageId == null ? null : decodeId('Message', input.parentMessageId, ['parentMessageId']),
           idempotencyKey: input.idempotencyKey,
           ifRunning: input.ifRunning ?? 'REJECT',
-          retrieval: input.retrieval ? retrievalOf(ctx, input.retrieval, ['retrieval']) : null,
+          retrieval: input.retrieval ? await retrievalOf(ctx, input.retrieval, ['retrieval']) : null,
           timeZone: input.timeZone ?? null,
         }),
       ),
@@ -184,10 +184,10 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: RegenerateMessageInput, required: true, description: 'Which.' }) },
     description: 'Asks the same question again; the new answer is a sibling of the old one.',
     resolve: (_root, { input }, ctx) =>
-      attempt(() =>
+      attempt(async () =>
         sending.regenerateMessage(ctx, {
           messageId: decodeId('Message', input.messageId, ['messageId']),
-          modelId: input.modelId == null ? null : decodeModelId(ctx, input.modelId, ['modelId']),
+          modelId: input.modelId == null ? null : await decodeModelId(ctx, input.modelId, ['modelId']),
           idempotencyKey: input.idempotencyKey,
         }),
       ),

@@ -1,12 +1,14 @@
 // One attempt at a run: the profile version's graph runs over the question, and its record writes down what happens.
 import { memberViewer } from '../accounts/service.ts';
 import { createContext, type App } from '../context.ts';
+import type { Models } from '../models/catalog.ts';
 import { lastWritten, runGraph } from '../graph/run.ts';
 import type { RunScope, RunSettings } from '../graph/scope.ts';
 import { initialState } from '../graph/state.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
-import { answeringModelId } from '../profiles/service.ts';
+import { answeringModelId, fallbackModelIds } from '../profiles/service.ts';
+import { modelsOf } from '../providers/catalog.ts';
 import type { Run } from './entity.ts';
 import type { Lease } from './lease.ts';
 import { historyBefore, keepConversation } from './history.ts';
@@ -35,11 +37,13 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
     const viewer = await memberViewer(app, run.userId, run.workspaceId);
     const ctx = createContext(app, { viewer, requestId: run.id, signal: stopped });
     const version = await scoped(ctx, ProfileVersion).select().selectAll().where('id', '=', run.profileVersionId).executeTakeFirstOrThrow();
+    const models = await modelsOf(ctx);
     const scope: RunScope = {
       runId: run.id,
       ctx,
+      models,
       signal: stopped,
-      settings: settingsOf(app, run, version as ProfileVersion),
+      settings: settingsOf(models, run, version as ProfileVersion),
       history: () => historyBefore(ctx, run.sessionId, run.inputMessageId as string),
       answer: () => writer.answer(),
       emit: (part) => writer.take(part),
@@ -64,12 +68,12 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
   }
 }
 
-function settingsOf(app: App, run: Run, version: ProfileVersion): RunSettings {
+function settingsOf(models: Models, run: Run, version: ProfileVersion): RunSettings {
   return {
     profileId: version.profileId,
     systemPrompt: version.systemPrompt,
-    modelId: run.modelId ?? answeringModelId(app, version),
-    fallbackModelIds: version.fallbackModelIds,
+    modelId: run.modelId ?? answeringModelId(models, version),
+    fallbackModelIds: fallbackModelIds(models, version),
     temperature: version.temperature,
     maxOutputTokens: version.maxOutputTokens,
     retrieval: { ...version.retrieval, ...run.retrieval },

@@ -6,7 +6,7 @@ import { scoped } from '../accounts/scoped.ts';
 import { assertTakesWork, permit, transactional, type Context, type Viewer } from '../context.ts';
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
-import { changeRetrieval, type RetrievalChange } from '../profiles/settings.ts';
+import { changeRetrieval, rulesOf, type RetrievalChange } from '../profiles/settings.ts';
 import { encodeCursor } from './cursor.ts';
 import { everyRun, runChanged } from './engine.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
@@ -200,7 +200,7 @@ async function insertRun(
     requestHash,
     startSequence,
     modelId: request.modelId,
-    retrieval: request.retrieval ? changeRetrieval(tx.app, version.retrieval, request.retrieval, ['retrieval']) : {},
+    retrieval: request.retrieval ? changeRetrieval(await rulesOf(tx), version.retrieval, request.retrieval, ['retrieval']) : {},
     timeZone: request.timeZone,
     enqueued: enqueued && question.isNew,
     degraded: [],

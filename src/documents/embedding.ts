@@ -1,21 +1,22 @@
 // The stage that gives chunks their vectors. A chunk that was in the published version, word for word, keeps its vector.
 // An embedder that fails does not fail the document: what it left out is found by its words.
-import type { Embeddings } from '@langchain/core/embeddings';
 import { scoped } from '../accounts/scoped.ts';
+import type { Embedded } from '../models/embed.ts';
 import { classifyProviderError } from '../models/failures.ts';
+import { modelsOf } from '../providers/catalog.ts';
 import { inBatches } from './batches.ts';
 import { DocumentVersion, type IngestionError } from './entity.ts';
 import { advance, type Try } from './progress.ts';
 import { chunkIdsByChecksum, type StoredChunk } from './store.ts';
 
 /** What came of it: chunks that kept their vector, and why others have none. */
-export interface Embedded {
+export interface EmbeddedChunks {
   readonly reused: number;
   readonly error: IngestionError | null;
 }
 
 /** Stores a vector for each chunk of the try's version, where the database has vectors. */
-export async function embedChunks(attempt: Try, chunks: readonly StoredChunk[]): Promise<Embedded> {
+export async function embedChunks(attempt: Try, chunks: readonly StoredChunk[]): Promise<EmbeddedChunks> {
   const totalUnits = chunks.length;
   await advance(attempt, { stage: 'EMBEDDING', completedUnits: 0, totalUnits });
   if (!attempt.ctx.app.vectors.available) return { reused: 0, error: null };
@@ -53,18 +54,14 @@ const requestSize = 64;
 /** The embedder failed, not we. */
 class EmbeddingFailure extends Error {}
 
-async function embed(attempt: Try, texts: string[]): Promise<number[][]> {
-  attempt.ctx.signal.throwIfAborted();
-  let vectors: number[][];
+async function embed({ ctx, version }: Try, texts: string[]): Promise<Embedded['vectors']> {
   try {
-    const embedder: Embeddings = attempt.ctx.app.models.embeddings(attempt.version.embeddingModelId);
-    vectors = await embedder.embedDocuments(texts);
-    if (vectors.length !== texts.length) throw new Error(`The embedder answered ${vectors.length} vectors to ${texts.length} texts.`);
+    const models = await modelsOf(ctx);
+    return (await models.embed({ modelId: version.embeddingModelId, texts, as: 'DOCUMENTS', signal: ctx.signal })).vectors;
   } catch (error) {
-    attempt.ctx.signal.throwIfAborted();
+    ctx.signal.throwIfAborted();
     throw new EmbeddingFailure('The embedder failed.', { cause: error });
   }
-  return vectors;
 }
 
 /** Gives chunks the vectors of equal chunks in the published version; returns those that it has none for. */

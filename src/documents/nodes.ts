@@ -4,7 +4,7 @@ import { builder, connection, ErrorCodeEnum, forwardArgs, onlyUuids } from '../b
 import { requireViewer, type Context } from '../context.ts';
 import { ValidationError } from '../platform/errors.ts';
 import { ProfileNode } from '../profiles/schema.ts';
-import { ModelNode } from '../system/schema.ts';
+import { ModelNode } from '../providers/schema.ts';
 import type { Document, DocumentMetadata, DocumentVersion, IngestionError, IngestionJob } from './entity.ts';
 import type { FollowedJob } from './follow.ts';
 import * as reading from './reading.ts';

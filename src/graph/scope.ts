@@ -3,6 +3,8 @@
 // LangGraph's own stream modes stay unused, because they cost a token three times as much.
 import type { z } from 'zod';
 import type { Context } from '../context.ts';
+import type { ModelAttempt, ModelUsage } from '../models/ask.ts';
+import type { Models } from '../models/catalog.ts';
 
 /** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
 export interface RetrievalSettings {
@@ -70,16 +72,8 @@ export type RunPart =
   | CitationPart
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
-  | { type: 'usage'; modelId: string; inputTokens: number; outputTokens: number; cachedTokens: number; estimated: boolean }
-  | {
-      type: 'modelAttempt';
-      modelId: string;
-      attempt: number;
-      succeeded: boolean;
-      errorCode: string | null;
-      durationMs: number;
-      isFallback: boolean;
-    }
+  | ({ type: 'usage' } & ModelUsage)
+  | ({ type: 'modelAttempt' } & ModelAttempt)
   | { type: 'degraded'; reason: 'VECTOR_UNAVAILABLE' | 'EMBEDDER_UNAVAILABLE' | 'RERANKER_UNAVAILABLE' | 'RETRIEVAL_FAILED' };
 
 /** A call that has an effect; `id` is its own within the run, also when the run starts again somewhere else. */
@@ -98,6 +92,8 @@ export interface RunScope {
   readonly ctx: Context;
   readonly signal: AbortSignal;
   readonly settings: RunSettings;
+  /** The models of the run's workspace. */
+  readonly models: Models;
   history(): Promise<readonly Turn[]>;
   /** The visible text that the run has emitted so far. */
   answer(): string;

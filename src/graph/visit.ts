@@ -78,6 +78,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
     runId: scope.runId,
     ctx: scope.ctx,
     settings: scope.settings,
+    models: scope.models,
     signal,
     history: () => scope.history(),
     answer: () => scope.answer(),

@@ -1,25 +1,17 @@
 // Every model that can be used, by its id ("openai:gpt-4o-mini"), behind LangChain's interfaces.
 // Without any key the offline models serve; a key adds its provider's models and makes them the default.
-
 import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import { adapterOf } from './adapters.ts';
+import { ask, type ChatAnswer, type ChatHooks, type ChatRequest } from './ask.ts';
+import { embed, type Embedded, type EmbedRequest } from './embed.ts';
+import type { Installation } from './environment.ts';
 import { ModelNotConfiguredError, UnknownModelError } from './failures.ts';
-import { OfflineChatModel } from './offline-chat.ts';
-import { offlineDimensions, OfflineEmbeddings } from './offline-embeddings.ts';
-import { openaiChat, openaiEmbeddings, openaiProvider, type OpenAISettings } from './openai.ts';
-import type { ChatOptions, ModelCapability, ModelInfo, ProviderInfo } from './provider.ts';
+import { offlineChatModelId, offlineEmbeddingModelId, offlineProvider } from './offline.ts';
+import type { Outbound } from './outbound.ts';
+import type { ChatOptions, ModelCapability, ModelInfo, ProviderAdapter, ProviderInfo, ProviderSettings } from './provider.ts';
 
-export type { ChatOptions, ModelCapability, ModelInfo, ProviderInfo, ProviderKind } from './provider.ts';
-
-/** Keys, addresses and chosen models, as the environment gives them; a model may be named with or without its provider. */
-export interface ModelSettings {
-  readonly openaiApiKey?: string | null;
-  readonly openaiBaseUrl?: string | null;
-  readonly chatModel?: string | null;
-  readonly embeddingModel?: string | null;
-}
-
-/** The models of this process. */
+/** The models of an installation, or of one workspace. */
 export interface Models {
   providers(): readonly ProviderInfo[];
   /** All models, or those that can do something, e.g. "CHAT"; those that lack a key are included and say so. */
@@ -27,90 +19,96 @@ export interface Models {
   find(id: string): ModelInfo | undefined;
   readonly defaultChatModelId: string;
   readonly defaultEmbeddingModelId: string;
-  /** Throws UnknownModelError, or ModelNotConfiguredError where the key is missing or the model is not a chat model. */
+  /** A model that makes one request per call. Throws UnknownModelError, or ModelNotConfiguredError where the key is missing or it is no chat model. */
   chat(id: string, options: ChatOptions): BaseChatModel;
-  /** Throws UnknownModelError, or ModelNotConfiguredError where the key is missing or the model is not an embedder. */
+  /** As `chat`, for embedders. */
   embeddings(id: string): Embeddings;
-  /** Idempotent. */
-  close(): Promise<void>;
+  /** Asks the first of the models that answers, with everything that a call to a provider needs. */
+  ask(request: ChatRequest, hooks: ChatHooks): Promise<ChatAnswer>;
+  /** Embeds, with everything that a call to a provider needs. */
+  embed(request: EmbedRequest): Promise<Embedded>;
 }
 
-export const offlineChatModelId = 'offline:extractive';
-export const offlineEmbeddingModelId = 'offline:bm25-hash';
+/** What all catalogs of a process share. */
+export interface ModelParts {
+  readonly outbound: Outbound;
+}
 
-/** The catalog for these settings; throws UnknownModelError where a chosen default names a model that cannot exist. */
-export function createModels(settings: ModelSettings = {}): Models {
-  const chosen = { chat: parseId(settings.chatModel), embedding: parseId(settings.embeddingModel) };
-  const openai: OpenAISettings = {
-    apiKey: settings.openaiApiKey || null,
-    baseUrl: settings.openaiBaseUrl || null,
-    chatModel: chosen.chat?.providerId === 'openai' ? chosen.chat.name : null,
-    embeddingModel: chosen.embedding?.providerId === 'openai' ? chosen.embedding.name : null,
-  };
-  const remote = openaiProvider(openai);
-  const providers: readonly ProviderInfo[] = [offlineProvider, remote.provider];
-  const models: readonly ModelInfo[] = [...offlineModels, ...remote.models];
-  const byId = new Map(models.map((model) => [model.id, model]));
+/** The catalog of these providers and the offline one; throws UnknownModelError where a default names a model that cannot exist. */
+export function createModels({ providers: given, chatModelIds, embeddingModelIds }: Installation, parts: ModelParts): Models {
+  const providers = [offlineProvider, ...given].map((settings) => ({ settings, adapter: adapterFor(settings) }));
+  const infos = providers.map(({ settings, adapter }) => infoOf(settings, adapter));
+  const list = providers.flatMap(({ settings, adapter }) => modelsOf(settings, infoOf(settings, adapter).isConfigured));
+  const byId = new Map(list.map((model) => [model.id, model]));
   const embedders = new Map<string, Embeddings>();
 
-  /** The chosen model where it can be used, the provider's usual one where there is a key, or the offline one. */
-  function defaultOf(choice: ModelName | null, usual: string, offline: string): string {
-    const id = choice === null ? usual : `${choice.providerId}:${choice.name}`;
-    const model = byId.get(id);
-    if (model === undefined) throw new UnknownModelError(id);
-    return model.isAvailable ? id : offline;
+  function defaultOf(ids: readonly string[], offline: string): string {
+    for (const id of ids) if (!byId.has(id)) throw new UnknownModelError(id);
+    return ids.find((id) => byId.get(id)?.isAvailable) ?? offline;
   }
 
-  function take(id: string, capability: 'CHAT' | 'EMBEDDING'): ModelInfo {
+  function take(id: string, capability: 'CHAT' | 'EMBEDDING') {
     const model = byId.get(id);
     if (model === undefined) throw new UnknownModelError(id);
     if (!model.isAvailable) throw new ModelNotConfiguredError(id);
     if (!model.capabilities.includes(capability)) {
       throw new ModelNotConfiguredError(id, `The model "${id}" is not ${capability === 'CHAT' ? 'a chat model' : 'an embedding model'}. Choose another one.`);
     }
-    return model;
+    const { settings, adapter } = providers.find((provider) => provider.settings.id === model.providerId) as (typeof providers)[number];
+    const connection = { baseUrl: addressOf(settings, adapter) ?? '', apiKey: settings.apiKey ?? '', fetch: parts.outbound.fetchFor(settings) };
+    return { name: model.name, adapter, connection };
   }
 
-  return {
-    providers: () => providers,
-    models: (capability) => (capability === undefined ? models : models.filter((model) => model.capabilities.includes(capability))),
+  const models: Models = {
+    providers: () => infos,
+    models: (capability) => (capability === undefined ? list : list.filter((model) => model.capabilities.includes(capability))),
     find: (id) => byId.get(id),
-    defaultChatModelId: defaultOf(chosen.chat, 'openai:gpt-4o-mini', offlineChatModelId),
-    defaultEmbeddingModelId: defaultOf(chosen.embedding, 'openai:text-embedding-3-small', offlineEmbeddingModelId),
+    defaultChatModelId: defaultOf(chatModelIds, offlineChatModelId),
+    defaultEmbeddingModelId: defaultOf(embeddingModelIds, offlineEmbeddingModelId),
     chat(id, options) {
-      const { providerId, name } = take(id, 'CHAT');
-      if (providerId === 'offline') return new OfflineChatModel(options);
-      return openaiChat(name, openai.apiKey ?? '', openai.baseUrl, options);
+      const { name, adapter, connection } = take(id, 'CHAT');
+      return adapter.chat(name, options, connection);
     },
     embeddings(id) {
-      const { providerId, name } = take(id, 'EMBEDDING');
-      const embedder = embedders.get(id)
-        ?? (providerId === 'offline' ? new OfflineEmbeddings() : openaiEmbeddings(name, openai.apiKey ?? '', openai.baseUrl));
-      embedders.set(id, embedder);
+      const { name, adapter, connection } = take(id, 'EMBEDDING');
+      if (!adapter.embeddings) throw new ModelNotConfiguredError(id, `The provider of "${id}" has no embeddings. Choose another model.`);
+      let embedder = embedders.get(id);
+      if (!embedder) embedders.set(id, (embedder = adapter.embeddings(name, connection)));
       return embedder;
     },
-    async close() {
-      // Connections are the runtime's own pool; only what we remember is ours.
-      embedders.clear();
-    },
+    ask: (request, hooks) => ask(models, request, hooks),
+    embed: (request) => embed(models, request),
   };
+  return models;
 }
 
-const offlineProvider: ProviderInfo = { id: 'offline', name: 'Offline', kind: 'OFFLINE', baseUrl: null, isConfigured: true };
-const free = { providerId: 'offline', contextWindow: null, inputPricePerMillion: 0, outputPricePerMillion: 0, isAvailable: true } as const;
-const offlineModels: readonly ModelInfo[] = [
-  { ...free, id: offlineChatModelId, name: 'extractive', capabilities: ['CHAT', 'STREAMING'], embeddingDimensions: null },
-  { ...free, id: offlineEmbeddingModelId, name: 'bm25-hash', capabilities: ['EMBEDDING'], embeddingDimensions: offlineDimensions },
-];
-
-interface ModelName {
-  readonly providerId: string;
-  readonly name: string;
+function adapterFor({ id, kind }: ProviderSettings): ProviderAdapter {
+  const adapter = adapterOf(kind);
+  if (!adapter) throw new TypeError(`The provider "${id}" is of the kind ${kind}, which no adapter speaks.`);
+  return adapter;
 }
 
-/** "gpt-4o" and "openai:gpt-4o" are the same; in "llama3:8b" the colon belongs to the name. */
-function parseId(id: string | null | undefined): ModelName | null {
-  if (!id) return null;
-  const [, providerId, name] = /^(offline|openai|anthropic|google|gemini):(.+)$/.exec(id) ?? [];
-  return providerId === undefined || name === undefined ? { providerId: 'openai', name: id } : { providerId, name };
+function addressOf({ baseUrl }: ProviderSettings, adapter: ProviderAdapter): string | null {
+  return (baseUrl ?? adapter.usualUrl)?.replace(/\/+$/, '') ?? null;
+}
+
+function infoOf(settings: ProviderSettings, adapter: ProviderAdapter): ProviderInfo {
+  const { id, name, kind, owner, apiKey } = settings;
+  const isReachable = addressOf(settings, adapter) !== null || kind === offlineProvider.kind;
+  return { id, name, kind, owner, baseUrl: addressOf(settings, adapter), isConfigured: isReachable && (!adapter.needsKey || !!apiKey) };
+}
+
+function modelsOf({ id, models }: ProviderSettings, isAvailable: boolean): ModelInfo[] {
+  return models.map((model) => ({
+    id: `${id}:${model.name}`,
+    name: model.name,
+    providerId: id,
+    capabilities: model.capabilities,
+    contextWindow: model.contextWindow ?? null,
+    embeddingDimensions: model.embeddingDimensions ?? null,
+    inputPricePerMillion: model.inputPricePerMillion ?? null,
+    outputPricePerMillion: model.outputPricePerMillion ?? null,
+    fallbacks: model.fallbacks ?? [],
+    isAvailable,
+  }));
 }

@@ -1,7 +1,9 @@
 // What went wrong at a provider, in words that a user may read: never the provider's own text, which can quote keys and prompts.
 
+import { UserError, type ErrorCode } from '../platform/errors.ts';
+
 /** The codes that a failed model call is reported with. */
-export type ProviderFailureCode = 'PROVIDER_UNAVAILABLE' | 'PROVIDER_REJECTED' | 'RATE_LIMITED' | 'TIMEOUT' | 'CONTEXT_TOO_LONG';
+export type ProviderFailureCode = Extract<ErrorCode, 'PROVIDER_UNAVAILABLE' | 'PROVIDER_REJECTED' | 'RATE_LIMITED' | 'TIMEOUT' | 'CONTEXT_TOO_LONG' | 'CIRCUIT_OPEN'>;
 
 /** A classified failure; `retryable` says whether the same request may succeed later, `retryAfterMs` when, if the provider said so. */
 export interface ProviderFailure {
@@ -9,6 +11,22 @@ export interface ProviderFailure {
   readonly retryable: boolean;
   readonly message: string;
   readonly retryAfterMs: number | null;
+}
+
+/** No provider that was asked has answered; `cause` holds what it said, which nobody may see. */
+export class ProviderError extends UserError {
+  readonly providerId: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** Calls that were made, over all models. */
+  readonly attempts: number;
+
+  constructor({ code, message, retryable }: ProviderFailure, { providerId, attempts, cause }: { providerId: string; attempts: number; cause: unknown }) {
+    super(code, message, null, { cause });
+    this.providerId = providerId;
+    this.retryable = retryable;
+    this.attempts = attempts;
+  }
 }
 
 /** No model of this id is known. */
@@ -37,6 +55,7 @@ export class ModelNotConfiguredError extends Error {
 
 /** Classifies whatever a model call threw; a caller that aborted the call itself should not ask. */
 export function classifyProviderError(error: unknown): ProviderFailure {
+  if (error instanceof ProviderError) return { code: error.code as ProviderFailureCode, retryable: error.retryable, message: error.message, retryAfterMs: null };
   const facts = readFacts(error);
   if (error instanceof UnknownModelError || error instanceof ModelNotConfiguredError) return failure('PROVIDER_REJECTED', error.message);
   if (facts.codes.some((code) => contextCodes.test(code)) || contextTexts.test(facts.text)) {

@@ -1,10 +1,51 @@
-// What every provider of models tells about itself and its models.
-
-/** The protocol a provider speaks. */
-export type ProviderKind = 'OPENAI' | 'GEMINI' | 'ANTHROPIC' | 'OPENAI_COMPATIBLE' | 'OFFLINE';
+// What a provider of models is to the rest: how it is set up, what it offers, and the adapter that speaks its protocol.
+import type { Embeddings } from '@langchain/core/embeddings';
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 
 /** What a model can be used for. */
-export type ModelCapability = 'CHAT' | 'TOOLS' | 'STREAMING' | 'VISION' | 'STRUCTURED_OUTPUT' | 'REASONING' | 'EMBEDDING' | 'RERANK';
+export const modelCapabilities = ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT', 'REASONING', 'EMBEDDING', 'RERANK'] as const;
+export type ModelCapability = (typeof modelCapabilities)[number];
+
+/** A model as a provider's settings list it. */
+export interface ModelSettings {
+  /** As the provider calls it, "gpt-4o-mini". */
+  readonly name: string;
+  readonly capabilities: readonly ModelCapability[];
+  /** In tokens; absent where it is not known or there is no limit. */
+  readonly contextWindow?: number | null;
+  readonly embeddingDimensions?: number | null;
+  /** US dollars per million tokens; absent where it is not known. */
+  readonly inputPricePerMillion?: number | null;
+  readonly outputPricePerMillion?: number | null;
+  /** Models that answer in its place, in order, by their ids. */
+  readonly fallbacks?: readonly string[];
+}
+
+/** A provider as it is set up, by the installation or by a workspace. */
+export interface ProviderSettings {
+  /** Begins the ids of its models: "openai". */
+  readonly id: string;
+  readonly name: string;
+  /** The adapter that speaks to it. */
+  readonly kind: string;
+  /** Null: the adapter's usual address. */
+  readonly baseUrl: string | null;
+  readonly apiKey: string | null;
+  /** Who set it up: an operator may point anywhere, a workspace only at public addresses. */
+  readonly owner: 'INSTALLATION' | 'WORKSPACE';
+  readonly models: readonly ModelSettings[];
+}
+
+/** A provider as others see it: without its key. */
+export interface ProviderInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly baseUrl: string | null;
+  /** Whether it can be called: its key is set, or it needs none. */
+  readonly isConfigured: boolean;
+  readonly owner: 'INSTALLATION' | 'WORKSPACE';
+}
 
 /** A model of a provider. */
 export interface ModelInfo {
@@ -20,20 +61,39 @@ export interface ModelInfo {
   /** US dollars per million tokens; null where it is not known. */
   readonly inputPricePerMillion: number | null;
   readonly outputPricePerMillion: number | null;
+  /** Models that answer in its place, in order, where a profile names none. */
+  readonly fallbacks: readonly string[];
   readonly isAvailable: boolean;
-}
-
-/** A provider; `isConfigured` says whether its key is set. */
-export interface ProviderInfo {
-  readonly id: string;
-  readonly name: string;
-  readonly kind: ProviderKind;
-  readonly baseUrl: string | null;
-  readonly isConfigured: boolean;
 }
 
 /** How a chat model is to answer; `temperature` is 0..2. */
 export interface ChatOptions {
   readonly temperature: number;
   readonly maxOutputTokens: number;
+}
+
+/** What an adapter needs to reach a provider. All its requests go through `fetch`, which guards and pools them. */
+export interface Connection {
+  /** Without a slash at the end. */
+  readonly baseUrl: string;
+  /** Empty for a provider that needs none. */
+  readonly apiKey: string;
+  readonly fetch: typeof fetch;
+}
+
+/**
+ * Speaks one protocol, through LangChain's interfaces. Its models make one request per call and never repeat it: whoever
+ * shows their tokens decides whether another attempt may follow.
+ */
+export interface ProviderAdapter {
+  /** Its name in settings and in the API's enum ProviderKind. */
+  readonly kind: string;
+  /** For people, e.g. "Anthropic's Messages API." */
+  readonly description: string;
+  /** Null: settings must say where. */
+  readonly usualUrl: string | null;
+  readonly needsKey: boolean;
+  chat(model: string, options: ChatOptions, connection: Connection): BaseChatModel;
+  /** Absent where the protocol has no embeddings. */
+  embeddings?(model: string, connection: Connection): Embeddings;
 }

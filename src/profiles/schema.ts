@@ -9,7 +9,9 @@ import { GraphDefinitionInput, GraphDefinitionObject } from '../graph/schema.ts'
 import { kysely, sql } from '../platform/database.ts';
 import { NotFoundError, ValidationError } from '../platform/errors.ts';
 import { paginateEach } from '../platform/page.ts';
-import { Configuration, decodeModelId, ModelNode } from '../system/schema.ts';
+import { modelsOf } from '../providers/catalog.ts';
+import { decodeModelId, ModelNode } from '../providers/schema.ts';
+import { Configuration } from '../system/schema.ts';
 import { Profile, ProfileVersion } from './entity.ts';
 import { knownTools, profileHooks, type ToolDescription } from './hooks.ts';
 import * as profiles from './service.ts';
@@ -88,12 +90,12 @@ ProfileVersionNode.implement({
     model: t.field({
       type: ModelNode,
       description: 'The model that answers; the default of the installation where none was chosen or the chosen one is gone.',
-      resolve: (version, _args, ctx) => profiles.answeringModelId(ctx.app, version),
+      resolve: async (version, _args, ctx) => profiles.answeringModelId(await modelsOf(ctx), version),
     }),
     fallbackModels: t.field({
       type: [ModelNode],
       description: 'The models that take over, in this order, when the one before fails.',
-      resolve: (version, _args, ctx) => profiles.fallbackModelIds(ctx.app, version),
+      resolve: async (version, _args, ctx) => profiles.fallbackModelIds(await modelsOf(ctx), version),
     }),
     temperature: t.exposeFloat('temperature', { description: 'How freely the model chooses its words, 0..2.' }),
     maxOutputTokens: t.exposeInt('maxOutputTokens', { description: 'Tokens of an answer at most.' }),
@@ -328,7 +330,7 @@ builder.mutationFields((t) => ({
         permit(ctx, 'PROFILE_WRITE');
         const documentIds = decodeIds('Document', input.documentIds ?? [], ['documentIds']);
         const attach = (tx: Context, profileId: string): Promise<void> => attachDocuments(tx, profileId, documentIds);
-        return { profile: await profiles.createProfile(ctx, { ...input, ...settingsOf(ctx, input, []) }, attach) };
+        return { profile: await profiles.createProfile(ctx, { ...input, ...(await settingsOf(ctx, input, [])) }, attach) };
       }),
   }),
   updateProfile: t.field({
@@ -339,7 +341,7 @@ builder.mutationFields((t) => ({
       attempt(async () => {
         permit(ctx, 'PROFILE_WRITE');
         const id = decodeId('Profile', input.id);
-        const patch = { ...input.patch, ...settingsOf(ctx, input.patch, ['patch']) };
+        const patch = { ...input.patch, ...(await settingsOf(ctx, input.patch, ['patch'])) };
         return { profile: await profiles.updateProfile(ctx, { id, patch, expectedVersion: input.expectedVersion ?? null }) };
       }),
   }),
@@ -371,17 +373,17 @@ interface SettingsInput extends Omit<SettingsChange, 'retrieval'> {
 }
 
 /** The settings of an input with the catalog's ids of its models; throws NotFoundError below `at` for an unknown one. */
-function settingsOf(ctx: Context, input: SettingsInput, at: readonly string[]): Pick<SettingsChange, 'modelId' | 'fallbackModelIds' | 'retrieval'> {
+async function settingsOf(ctx: Context, input: SettingsInput, at: readonly string[]): Promise<Pick<SettingsChange, 'modelId' | 'fallbackModelIds' | 'retrieval'>> {
   return {
-    modelId: input.modelId == null ? input.modelId : decodeModelId(ctx, input.modelId, [...at, 'modelId']),
-    fallbackModelIds: input.fallbackModelIds?.map((id, index) => decodeModelId(ctx, id, [...at, 'fallbackModelIds', String(index)])),
-    retrieval: input.retrieval && retrievalOf(ctx, input.retrieval, [...at, 'retrieval']),
+    modelId: input.modelId == null ? input.modelId : await decodeModelId(ctx, input.modelId, [...at, 'modelId']),
+    fallbackModelIds: input.fallbackModelIds && (await Promise.all(input.fallbackModelIds.map((id, index) => decodeModelId(ctx, id, [...at, 'fallbackModelIds', String(index)])))),
+    retrieval: input.retrieval && (await retrievalOf(ctx, input.retrieval, [...at, 'retrieval'])),
   };
 }
 
 /** A RetrievalSettingsInput with the catalog's id of its model; throws NotFoundError below `at` for an unknown one. */
-export function retrievalOf(ctx: Context, input: RetrievalChange, at: readonly string[]): RetrievalChange {
-  return input.rerankModelId == null ? input : { ...input, rerankModelId: decodeModelId(ctx, input.rerankModelId, [...at, 'rerankModelId']) };
+export async function retrievalOf(ctx: Context, input: RetrievalChange, at: readonly string[]): Promise<RetrievalChange> {
+  return input.rerankModelId == null ? input : { ...input, rerankModelId: await decodeModelId(ctx, input.rerankModelId, [...at, 'rerankModelId']) };
 }
 
 async function attachDocuments(tx: Context, profileId: string, documentIds: readonly string[]): Promise<void> {
@@ -413,7 +415,7 @@ function workspaceOf(ctx: Context): Promise<Workspace> {
   return WorkspaceNode.getDataloader(ctx).load(requireViewer(ctx).workspaceId);
 }
 
-function embeddingModelId(ctx: Context, workspace: Workspace): string {
-  const { models } = ctx.app;
+async function embeddingModelId(ctx: Context, workspace: Workspace): Promise<string> {
+  const models = await modelsOf(ctx);
   return models.find(workspace.embeddingModelId) ? workspace.embeddingModelId : models.defaultEmbeddingModelId;
 }

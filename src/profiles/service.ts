@@ -9,13 +9,14 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
-import { permit, transactional, type App, type Context } from '../context.ts';
+import { permit, transactional, type Context } from '../context.ts';
+import type { Models } from '../models/catalog.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { ConflictError, NotFoundError, UserErrors, expectedErrors, validate, type UserError } from '../platform/errors.ts';
 import { paginate, type Page, type PageArgs } from '../platform/page.ts';
 import { defaultSettings, type VersionSettings } from './defaults.ts';
 import { Profile, ProfileVersion } from './entity.ts';
-import { changeSettings, equal, text, type SettingsChange } from './settings.ts';
+import { changeSettings, equal, rulesOf, text, type SettingsChange } from './settings.ts';
 
 export { profileHooks } from './hooks.ts';
 
@@ -62,9 +63,10 @@ export async function createProfile(ctx: Context, input: NewProfile, attach?: At
 
 /** As createProfile, for work that needs no permission, e.g. of profiles that the product itself brings. */
 export async function addProfile(ctx: Context, input: NewProfile, attach?: Attach): Promise<Profile> {
+  const rules = await rulesOf(ctx);
   const [about, settings] = together(
     () => validate(newProfile, input),
-    () => changeSettings(ctx.app, defaultSettings, input, 1, []),
+    () => changeSettings(rules, defaultSettings, input, 1, []),
   );
   const insert = (freeSlug: string): Promise<Profile> =>
     transactional(ctx, async (tx) => {
@@ -96,6 +98,7 @@ export async function addProfile(ctx: Context, input: NewProfile, attach?: Attac
 export async function updateProfile(ctx: Context, input: { id: string; patch: ProfileChange; expectedVersion: number | null }): Promise<Profile> {
   permit(ctx, 'PROFILE_WRITE');
   const { patch, expectedVersion } = input;
+  const rules = await rulesOf(ctx);
   return await transactional(ctx, async (tx) => {
     const profile = await lockProfile(tx, input.id);
     if (expectedVersion !== null && expectedVersion !== profile.currentVersion) {
@@ -108,7 +111,7 @@ export async function updateProfile(ctx: Context, input: { id: string; patch: Pr
     const current = settingsOf(await versionOf(tx, profile, profile.currentVersion));
     const [about, settings] = together(
       () => validate(profileChange, patch, ['patch']),
-      () => changeSettings(tx.app, current, patch, profile.currentVersion + 1, ['patch']),
+      () => changeSettings(rules, current, patch, profile.currentVersion + 1, ['patch']),
     );
     const renamed = {
       name: about.name ?? profile.name,
@@ -211,13 +214,13 @@ export async function profileVersionForRun(ctx: Context, profileId: string, fiel
 }
 
 /** The model that answers for a version: the chosen one, or the default of the installation where none is or the catalog has lost it. */
-export function answeringModelId(app: App, version: Pick<ProfileVersion, 'modelId'>): string {
-  return version.modelId && app.models.find(version.modelId) ? version.modelId : app.models.defaultChatModelId;
+export function answeringModelId(models: Models, version: Pick<ProfileVersion, 'modelId'>): string {
+  return version.modelId && models.find(version.modelId) ? version.modelId : models.defaultChatModelId;
 }
 
 /** The models to fall back to, in order: those that the catalog still has. */
-export function fallbackModelIds(app: App, version: Pick<ProfileVersion, 'fallbackModelIds'>): string[] {
-  return version.fallbackModelIds.filter((id) => app.models.find(id));
+export function fallbackModelIds(models: Models, version: Pick<ProfileVersion, 'fallbackModelIds'>): string[] {
+  return version.fallbackModelIds.filter((id) => models.find(id));
 }
 
 async function profileBySlug(ctx: Context, wanted: string): Promise<Profile | null> {

@@ -1,10 +1,12 @@
 // How settings change: what a client sends is read by these rules, completely, and laid over what was there before.
 import { z } from 'zod';
-import type { App } from '../context.ts';
+import type { App, Context } from '../context.ts';
 import type { GraphDefinition } from '../graph/definition.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
 import { validateDefinition } from '../graph/validate.ts';
+import type { Models } from '../models/catalog.ts';
 import { validate } from '../platform/errors.ts';
+import { modelsOf } from '../providers/catalog.ts';
 import { cachesByDefault, type VersionSettings } from './defaults.ts';
 import { knownTools } from './hooks.ts';
 
@@ -21,6 +23,17 @@ export interface SettingsChange extends Loose<Omit<VersionSettings, 'retrieval' 
   readonly graph?: Omit<GraphDefinition, 'version'> | null | undefined;
 }
 
+/** What settings are checked against. */
+export interface Rules {
+  readonly app: App;
+  readonly models: Models;
+}
+
+/** What the settings of the context's workspace are checked against. */
+export async function rulesOf(ctx: Context): Promise<Rules> {
+  return { app: ctx.app, models: await modelsOf(ctx) };
+}
+
 /** Text of at most `max` UTF-16 code units that a database can hold. */
 export function text(name: string, max: number) {
   return z
@@ -33,13 +46,13 @@ export function text(name: string, max: number) {
  * The settings after a change; throws one ValidationError per broken rule, with its path below `at`. A graph that differs
  * gets `version` as its own.
  */
-export function changeSettings(app: App, base: VersionSettings, change: SettingsChange, version: number, at: readonly string[]): VersionSettings {
+export function changeSettings(rules: Rules, base: VersionSettings, change: SettingsChange, version: number, at: readonly string[]): VersionSettings {
   const given = {
     ...change,
     retrieval: change.retrieval ? mergeRetrieval(base.retrieval, change.retrieval) : null,
     graph: change.graph ? { ...change.graph, version: base.graph.version } : null,
   };
-  const read = validate(settingsRules(app, base), given, at);
+  const read = validate(settingsRules(rules, base), given, at);
   const graph = given.graph ? stored(given.graph) : null;
   const temperature = read.temperature ?? base.temperature;
   // Nobody deviated from the rule before, so it holds for the new temperature, too.
@@ -58,8 +71,8 @@ export function changeSettings(app: App, base: VersionSettings, change: Settings
 }
 
 /** Retrieval after a change, e.g. of one message; throws one ValidationError per broken rule, with its path below `at`. */
-export function changeRetrieval(app: App, base: RetrievalSettings, change: RetrievalChange, at: readonly string[]): RetrievalSettings {
-  return validate(retrievalRules(app, base), mergeRetrieval(base, change), at);
+export function changeRetrieval(rules: Rules, base: RetrievalSettings, change: RetrievalChange, at: readonly string[]): RetrievalSettings {
+  return validate(retrievalRules(rules.models, base), mergeRetrieval(base, change), at);
 }
 
 /** Whether two settings say the same, whatever the order of their keys. */
@@ -67,18 +80,18 @@ export function equal(one: unknown, other: unknown): boolean {
   return canonical(one) === canonical(other);
 }
 
-function settingsRules(app: App, base: VersionSettings) {
+function settingsRules({ app, models }: Rules, base: VersionSettings) {
   return z.object({
     systemPrompt: text('system prompt', 32_768).nullish(),
-    modelId: modelWith(app, 'CHAT').nullish(),
+    modelId: modelWith(models, 'CHAT').nullish(),
     fallbackModelIds: z
-      .array(modelWith(app, 'CHAT'))
+      .array(modelWith(models, 'CHAT'))
       .max(5, 'A profile has at most 5 fallback models.')
       .refine(isDistinct, { error: 'A model is named twice among the fallback models. Name each once.', params: { constraint: 'unique' } })
       .nullish(),
     temperature: between(0, 2, 'temperature').nullish(),
     maxOutputTokens: between(1, 128_000, 'maxOutputTokens').int().nullish(),
-    retrieval: retrievalRules(app, base.retrieval).nullish(),
+    retrieval: retrievalRules(models, base.retrieval).nullish(),
     toolNames: z
       .array(toolOf(app))
       .refine(isDistinct, { error: 'A tool is named twice. Name each once.', params: { constraint: 'unique' } })
@@ -88,7 +101,7 @@ function settingsRules(app: App, base: VersionSettings) {
   });
 }
 
-function retrievalRules(app: App, base: RetrievalSettings) {
+function retrievalRules(models: Models, base: RetrievalSettings) {
   return z
     .object({
       mode: z.enum(['OFF', 'AUTO', 'ALWAYS']),
@@ -96,7 +109,7 @@ function retrievalRules(app: App, base: RetrievalSettings) {
       topK: between(1, 50, 'topK').int(),
       minScore: between(0, 1, 'minScore'),
       rerank: z.boolean(),
-      rerankModelId: modelWith(app, 'RERANK', base.rerankModelId).nullable(),
+      rerankModelId: modelWith(models, 'RERANK', base.rerankModelId).nullable(),
       chunkSize: between(50, 2000, 'chunkSize').int(),
       chunkOverlap: z.int().min(0, 'chunkOverlap must not be less than 0.'),
       maxContextTokens: between(100, 200_000, 'maxContextTokens').int(),
@@ -123,9 +136,9 @@ function graphRules(app: App) {
 }
 
 /** A model of the catalog that can do this; `chosen` was one and stays good when the catalog changes. */
-function modelWith(app: App, capability: 'CHAT' | 'RERANK', chosen: string | null = null) {
+function modelWith(models: Models, capability: 'CHAT' | 'RERANK', chosen: string | null = null) {
   return z.string().superRefine((id, context) => {
-    const model = app.models.find(id);
+    const model = models.find(id);
     if (id === chosen || model?.capabilities.includes(capability)) return;
     const message = model
       ? `The model ${id} cannot do this: it needs the capability ${capability}. Choose one of models(capability: ${capability}).`

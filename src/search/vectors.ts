@@ -2,7 +2,9 @@
 import type { Context } from '../context.ts';
 import type { PassageScope } from '../documents/passage-scope.ts';
 import type { VectorMetric } from '../documents/vector-store.ts';
-import { OfflineEmbeddings } from '../models/offline-embeddings.ts';
+import type { Models } from '../models/catalog.ts';
+import type { OfflineEmbeddings } from '../models/offline-embeddings.ts';
+import { modelsOf } from '../providers/catalog.ts';
 import type { EmbedderKind, VectorRanking } from './fusion.ts';
 
 export interface VectorQuestion {
@@ -31,10 +33,11 @@ export async function rankByVectors(ctx: Context, question: VectorQuestion): Pro
   const { vectors } = ctx.app;
   if (!vectors.available) return { rankings: [], degraded: ['VECTOR_UNAVAILABLE'] };
   const rankings: VectorRanking[] = [];
+  const models = await modelsOf(ctx);
   let failed = false;
   for (const modelId of question.modelIds) {
-    const embedder = embedderKind(ctx, modelId);
-    const vector = await embedQuestion(ctx, modelId, question);
+    const embedder = embedderKind(models, modelId);
+    const vector = await embedQuestion(ctx, models, modelId, question);
     if (vector === null) {
       failed = true;
       continue;
@@ -48,36 +51,22 @@ export async function rankByVectors(ctx: Context, question: VectorQuestion): Pro
 
 const metrics: Readonly<Record<EmbedderKind, VectorMetric>> = { HASHED: 'INNER_PRODUCT', LEARNED: 'COSINE' };
 
-function embedderKind({ app }: Context, modelId: string): EmbedderKind {
-  const model = app.models.find(modelId);
-  const provider = app.models.providers().find(({ id }) => id === model?.providerId);
+function embedderKind(models: Models, modelId: string): EmbedderKind {
+  const model = models.find(modelId);
+  const provider = models.providers().find(({ id }) => id === model?.providerId);
   return provider?.kind === 'OFFLINE' ? 'HASHED' : 'LEARNED';
 }
 
 /** The question's vector; null when the embedder failed or took too long, which is logged. */
-async function embedQuestion(ctx: Context, modelId: string, { text, idf, signal }: VectorQuestion): Promise<number[] | null> {
+async function embedQuestion(ctx: Context, models: Models, modelId: string, { text, idf, signal }: VectorQuestion): Promise<readonly number[] | null> {
   signal.throwIfAborted();
   try {
-    const embedder = ctx.app.models.embeddings(modelId);
-    const asked = embedder instanceof OfflineEmbeddings ? embedder.embedQuery(text, (stem) => idf.get(stem) ?? 0) : embedder.embedQuery(text);
-    return await within(asked, signal);
+    if (embedderKind(models, modelId) === 'HASHED') return await (models.embeddings(modelId) as OfflineEmbeddings).embedQuery(text, (stem) => idf.get(stem) ?? 0);
+    const { vectors } = await models.embed({ modelId, texts: [text], as: 'QUERY', signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
+    return vectors[0] ?? null;
   } catch (error) {
     signal.throwIfAborted();
     ctx.log.warn({ err: error, modelId }, 'the question could not be embedded; it is searched by its words');
     return null;
-  }
-}
-
-/** What `work` gives, unless the time is up or nobody waits any more; then it is left to itself. */
-async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const over = AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]);
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(over.reason as Error);
-  over.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    over.removeEventListener('abort', abort);
-    work.catch(() => undefined);
   }
 }

@@ -1,9 +1,7 @@
-// What the installation itself is: health, status, providers and models, and the configuration that clients need to know.
-import { builder, decodeName, describedEnum } from '../builder.ts';
+// What the installation itself is: health, status, and the configuration that clients need to know.
+import { builder } from '../builder.ts';
 import { permit, requireViewer, type Context } from '../context.ts';
 import { cacheKinds } from '../platform/cache.ts';
-import { NotFoundError } from '../platform/errors.ts';
-import type { ModelCapability, ModelInfo, ProviderInfo, ProviderKind } from '../models/catalog.ts';
 import { componentStatuses, overallState, type ComponentStatus, type HealthState } from './status.ts';
 
 const HealthStateEnum = builder.enumType('HealthState', {
@@ -60,75 +58,6 @@ const SystemStatusObject = builder.objectRef<SystemStatus>('SystemStatus').imple
   }),
 });
 
-const ProviderKindEnum = describedEnum<Record<ProviderKind, string>>('ProviderKind', 'How a provider is spoken to.', {
-  OPENAI: 'As OpenAI.',
-  GEMINI: 'As Google Gemini.',
-  ANTHROPIC: 'As Anthropic.',
-  OPENAI_COMPATIBLE: 'As OpenAI, at another address.',
-  OFFLINE: 'Not at all: it is part of Parley.',
-});
-const ModelCapabilityEnum = describedEnum<Record<ModelCapability, string>>('ModelCapability', 'What a model can do.', {
-  CHAT: 'Answer messages.',
-  TOOLS: 'Call tools.',
-  STREAMING: 'Send its answer token by token.',
-  VISION: 'Read images.',
-  STRUCTURED_OUTPUT: 'Answer by a JSON Schema.',
-  REASONING: 'Show its reasoning.',
-  EMBEDDING: 'Embed texts.',
-  RERANK: 'Rank passages.',
-});
-const CircuitStateEnum = describedEnum('CircuitState', "Whether a provider's calls pass.", {
-  CLOSED: 'They pass.',
-  HALF_OPEN: 'One probes.',
-  OPEN: 'They are refused after repeated failures.',
-});
-
-/** A vendor of models, by its id in the catalog. */
-export const ProviderNode = builder.loadableNodeRef('Provider', {
-  id: { resolve: (provider) => provider.id },
-  sort: (provider: ProviderInfo) => provider.id,
-  load: async (ids: string[], { app, viewer }: Context): Promise<ProviderInfo[]> =>
-    viewer ? app.models.providers().filter((provider) => ids.includes(provider.id)) : [],
-});
-/** A model, by its id in the catalog, e.g. "openai:gpt-4o-mini". */
-export const ModelNode = builder.loadableNodeRef('Model', {
-  id: { resolve: (model) => model.id },
-  sort: (model: ModelInfo) => model.id,
-  load: async (ids: string[], { app, viewer }: Context): Promise<ModelInfo[]> =>
-    viewer ? app.models.models().filter((model) => ids.includes(model.id)) : [],
-});
-
-ProviderNode.implement({
-  description: 'A vendor or server of models.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'Name to show.' }),
-    kind: t.expose('kind', { type: ProviderKindEnum, description: 'How it is spoken to.' }),
-    baseUrl: t.exposeString('baseUrl', { nullable: true, description: 'Its address, when it is not the usual one.' }),
-    isConfigured: t.exposeBoolean('isConfigured', { description: 'Whether it can be called: its key is set, or it needs none.' }),
-    circuit: t.field({ type: CircuitStateEnum, description: 'Whether calls pass.', resolve: () => 'CLOSED' as const }),
-    lastError: t.string({ nullable: true, description: 'The last failure, safe to show.', resolve: () => null }),
-    lastSucceededAt: t.field({ type: 'DateTime', nullable: true, description: 'The last call that succeeded.', resolve: () => null }),
-    models: t.field({
-      type: [ModelNode],
-      description: 'Its models.',
-      resolve: (provider, _args, { app }) => app.models.models().filter((model) => model.providerId === provider.id),
-    }),
-  }),
-});
-ModelNode.implement({
-  description: 'A model that answers or embeds.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: "The provider's name of it." }),
-    provider: t.field({ type: ProviderNode, description: 'Who serves it.', resolve: (model) => model.providerId }),
-    capabilities: t.field({ type: [ModelCapabilityEnum], description: 'What it can do.', resolve: (model) => [...model.capabilities] }),
-    contextWindow: t.exposeInt('contextWindow', { nullable: true, description: 'Tokens of prompt and answer together.' }),
-    embeddingDimensions: t.exposeInt('embeddingDimensions', { nullable: true, description: 'Length of its vectors.' }),
-    inputPricePerMillion: t.exposeFloat('inputPricePerMillion', { nullable: true, description: 'US dollars for a million input tokens.' }),
-    outputPricePerMillion: t.exposeFloat('outputPricePerMillion', { nullable: true, description: 'US dollars for a million output tokens.' }),
-    isAvailable: t.exposeBoolean('isAvailable', { description: 'Whether it can be used now.' }),
-  }),
-});
-
 const RetryPolicy = builder.objectRef<Context['app']['config']['retry']>('RetryPolicy').implement({
   description: 'How failed calls of a provider are repeated.',
   fields: (t) => ({
@@ -178,7 +107,6 @@ export const Configuration = builder.objectRef<Context['app']['config']>('Config
   fields: (t) => ({
     environment: t.exposeString('environment', { description: 'E.g. "production".' }),
     version: t.exposeString('version', { description: 'Version of Parley.' }),
-    providers: t.field({ type: [ProviderNode], description: 'Vendors of models.', resolve: (_config, _args, { app }) => [...app.models.providers()] }),
     retry: t.field({ type: RetryPolicy, description: 'How failed calls are repeated.', resolve: (config) => config.retry }),
     limits: t.field({ type: Limits, description: 'What may be asked for.', resolve: (config) => config.limits }),
     cacheTtls: t.field({ type: [CacheTtl], description: 'How long things are cached at most.', resolve: () => cacheKinds().map(({ name, ttlSeconds }) => ({ kind: name, seconds: ttlSeconds })) }),
@@ -197,23 +125,6 @@ builder.queryFields((t) => ({
       return { components, queuedJobs };
     },
   }),
-  providers: t.field({
-    type: [ProviderNode],
-    description: 'Vendors of models.',
-    resolve: (_root, _args, ctx) => {
-      requireViewer(ctx);
-      return [...ctx.app.models.providers()];
-    },
-  }),
-  models: t.field({
-    type: [ModelNode],
-    args: { capability: t.arg({ type: ModelCapabilityEnum, description: 'Only those that can do this.' }) },
-    description: 'Models of all providers.',
-    resolve: (_root, { capability }, ctx) => {
-      requireViewer(ctx);
-      return [...ctx.app.models.models(capability ?? undefined)];
-    },
-  }),
   configuration: t.field({
     type: Configuration,
     description: 'What clients need to know of the installation. Needs CONFIG_READ.',
@@ -223,10 +134,3 @@ builder.queryFields((t) => ({
     },
   }),
 }));
-
-/** The catalog's id in a global id of a model; throws NotFoundError when the catalog has no such model. */
-export function decodeModelId(ctx: Context, globalId: string, field: readonly string[]): string {
-  const id = decodeName('Model', globalId, field);
-  if (!ctx.app.models.find(id)) throw new NotFoundError('Model', globalId, field);
-  return id;
-}

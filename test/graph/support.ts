@@ -20,6 +20,7 @@ export function openScope(runId = 'run'): TestScope {
   return {
     runId,
     ctx: {} as Context,
+    models: {} as RunScope['models'],
     settings: { modelId: `model of ${runId}` } as RunScope['settings'],
     control,
     signal: control.signal,

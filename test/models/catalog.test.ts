@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createModels, offlineChatModelId, offlineEmbeddingModelId } from '../../src/models/catalog.ts';
+import { createModels as createCatalog } from '../../src/models/catalog.ts';
+import { installationOf, type EnvironmentModels } from '../../src/models/environment.ts';
+import { offlineChatModelId, offlineEmbeddingModelId } from '../../src/models/offline.ts';
+import { createOutbound } from '../../src/models/outbound.ts';
 import { ModelNotConfiguredError, UnknownModelError } from '../../src/models/failures.ts';
 
+const createModels = (environment: EnvironmentModels = {}) => createCatalog(installationOf(environment), { outbound: createOutbound() });
 const options = { temperature: 0.2, maxOutputTokens: 100 };
 
 describe('the catalog of models', () => {
@@ -22,7 +26,7 @@ describe('the catalog of models', () => {
     expect(models.find('openai:gpt-4o-mini')).toEqual({
       id: 'openai:gpt-4o-mini', name: 'gpt-4o-mini', providerId: 'openai', contextWindow: 128_000, embeddingDimensions: null,
       capabilities: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT'],
-      inputPricePerMillion: 0.15, outputPricePerMillion: 0.6, isAvailable: true,
+      inputPricePerMillion: 0.15, outputPricePerMillion: 0.6, fallbacks: [], isAvailable: true,
     });
   });
 
@@ -48,11 +52,5 @@ describe('the catalog of models', () => {
     expect(() => models.chat(offlineEmbeddingModelId, options)).toThrow(/not a chat model/);
     expect(() => models.embeddings(offlineChatModelId)).toThrow(/not an embedding model/);
     expect(() => createModels({ chatModel: 'offline:other' })).toThrow(/"offline:other"/);
-  });
-
-  test('closes twice without harm', async () => {
-    const models = createModels();
-    await models.close();
-    await models.close();
   });
 });

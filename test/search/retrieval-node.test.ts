@@ -97,6 +97,7 @@ async function scope(settings: Partial<RetrievalSettings>, signal = new AbortCon
   const run: RunScope = {
     runId: 'run',
     ctx: createContext(parley.app, { viewer }),
+    models: parley.app.models,
     signal,
     settings: {
       profileId: Buffer.from(profileId, 'base64url').toString().replace('Profile:', ''),
