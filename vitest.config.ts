@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config';
 /** graphql must be one copy: a second one (ESM beside CJS) refuses the other's types. */
 const graphql = createRequire(import.meta.url).resolve('graphql');
 
+/** Tests of several processes that spend most of their time waiting for leases and limits to run out. */
+const waiting = ['drain', 'ingestion', 'postgres', 'roles', 'takeover', 'workers'].map((name) => `test/system/${name}.test.ts`);
+
 export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: graphql }] },
   test: {
@@ -23,9 +26,14 @@ export default defineConfig({
         },
       },
       {
-        // Several processes each, and limits of time: one file after the other, when nothing else runs.
+        // Two at a time, so that one waits while the other works; the whole counts of a soak one after the other.
         extends: true,
-        test: { name: 'system', include: ['test/system/**/*.test.ts'], fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { name: 'recovery', include: waiting, maxWorkers: process.env['SOAK'] ? 1 : 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        // Several processes each, and figures that are measured: one file after the other, when nothing else runs.
+        extends: true,
+        test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: waiting, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
