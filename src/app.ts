@@ -16,8 +16,10 @@ import { entities } from './entities.ts';
 import { createGraphs } from './graph/build.ts';
 import { createRegistry, type NodeType } from './graph/node.ts';
 import { createModels } from './models/catalog.ts';
+import { circuitRules, createCircuits } from './models/circuits.ts';
 import { installationOf } from './models/environment.ts';
 import { createOutbound } from './models/outbound.ts';
+import { createProviderHealth } from './models/provider-health.ts';
 import { createRunEngine } from './chat/engine.ts';
 import { createTails } from './chat/tails.ts';
 import { createRedisBus } from './platform/bus.redis.ts';
@@ -116,7 +118,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const checkpointer = await openCheckpoints(database, cache);
     const outbound = createOutbound();
     closers.push(() => outbound.close());
-    const models = createModels(installationOf(config.models), { outbound });
+    const models = createModels(installationOf(config.models), {
+      outbound,
+      retry: config.retry,
+      limits: config.calls,
+      circuits: createCircuits({ redis, rules: circuitRules(config), onOpen: (model) => metrics.circuitsOpened.inc({ model }) }),
+      health: createProviderHealth(redis),
+      metrics,
+    });
     const jobs = createJobs(database, bus, log);
     closers.push(closeReaders);
     closers.push(() => leave('the queues of jobs', jobs.close()));

@@ -1,11 +1,17 @@
-// One question to a chat model: its tokens as they come, and what the call cost.
-import type { BaseMessage, AIMessageChunk } from '@langchain/core/messages';
+// One question to a chat model: its tokens as they come, from the first of several models that answers.
+//
+// A model is asked again while nothing of its answer was shown; after that only another model can go on, from the beginning,
+// and whoever shows the text hears of it first.
 import type { ToolDefinition } from '@langchain/core/language_models/base';
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import type { AIMessageChunk, BaseMessage, UsageMetadata } from '@langchain/core/messages';
 import type { ErrorCode } from '../platform/errors.ts';
 import { countTokens } from '../text/counts.ts';
-import type { Models } from './catalog.ts';
-import { classifyProviderError, ProviderError } from './failures.ts';
+import { limitTime, persist, type Call, type CallEnd, type CalledModel, type CallParts, type Outcome } from './calls.ts';
+import { finishOf, reasoningOf } from './chunks.ts';
+import { failureRules, FilteredError, NoAnswerError, ProviderError } from './failures.ts';
 import type { ChatOptions, ModelInfo } from './provider.ts';
+import { createTextGate } from './stored-text.ts';
 
 /** What is asked of the first of `modelIds` that answers. */
 export interface ChatRequest {
@@ -49,11 +55,12 @@ export interface ModelUsage {
   readonly estimated: boolean;
 }
 
-/** A tool that the model wants called; `arguments` is as the model wrote it, not validated. */
+/** A tool that the model wants called. Its arguments are not validated; where they are no JSON object, they are `invalid`, as written. */
 export interface RequestedCall {
   readonly id: string;
   readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly arguments: Readonly<Record<string, unknown>> | null;
+  readonly invalid: string | null;
 }
 
 /** The complete answer. */
@@ -65,40 +72,164 @@ export interface ChatAnswer {
   readonly finish: 'STOP' | 'LENGTH' | 'TOOL_CALLS';
 }
 
+/** A model with what is needed to call and account for it. */
+export interface AskedModel extends CalledModel {
+  readonly info: ModelInfo | undefined;
+  /** Throws where it is unknown or cannot be used. */
+  open(): BaseChatModel;
+}
+
 /** Asks; rejects with the signal's reason when it aborts, or with ProviderError when no model answered. */
-export async function ask(models: Models, { modelIds, options, messages, signal }: ChatRequest, hooks: ChatHooks): Promise<ChatAnswer> {
-  const [modelId] = modelIds;
-  const start = performance.now();
-  const attempt = (succeeded: boolean, errorCode: ErrorCode | null): void =>
-    hooks.attempt({ modelId, attempt: 1, succeeded, errorCode, durationMs: Math.round(performance.now() - start), isFallback: false });
-  let text = '';
-  try {
-    let usage: AIMessageChunk['usage_metadata'];
-    for await (const chunk of await models.chat(modelId, options).stream([...messages], { signal })) {
-      if (chunk.text !== '') hooks.text(chunk.text);
-      text += chunk.text;
-      usage = (chunk as AIMessageChunk).usage_metadata ?? usage;
+export async function ask(models: readonly [AskedModel, ...AskedModel[]], request: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, parts: CallParts): Promise<ChatAnswer> {
+  let calls = 0;
+  const counted: ChatHooks = {
+    ...hooks,
+    attempt(attempt) {
+      if (attempt.errorCode !== 'CIRCUIT_OPEN') calls++;
+      hooks.attempt(attempt);
+    },
+  };
+  for (const [index, model] of models.entries()) {
+    const outcome = await askOne(model, index > 0, request, counted, parts);
+    if ('value' in outcome) return outcome.value;
+    const { failure, cause } = outcome;
+    const next = models[index + 1];
+    if (!next || !failureRules[failure.code].fallsBack) {
+      throw new ProviderError(failure, { providerId: model.info?.providerId ?? model.id.split(':')[0] ?? '', attempts: calls, cause });
     }
-    hooks.usage(usageOf(models.find(modelId), modelId, usage, messages, text));
-    attempt(true, null);
-    return { modelId, text, toolCalls: [], finish: 'STOP' };
+    parts.metrics.modelFallbacks.inc({ from: model.label, to: next.label, reason: failure.code });
+    hooks.fellBack({ from: model.id, to: next.id, errorCode: failure.code });
+  }
+  throw new Error('There was no model to ask.');
+}
+
+function askOne(model: AskedModel, isFallback: boolean, request: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, parts: CallParts): Promise<Outcome<ChatAnswer>> {
+  let shown = false;
+  return persist(model, parts, {
+    signal: request.signal,
+    mayRepeat: () => !shown,
+    onEnd: ({ attempt, errorCode, durationMs }: CallEnd) =>
+      hooks.attempt({ modelId: model.id, attempt, succeeded: errorCode === null, errorCode, durationMs, isFallback }),
+    call: (call) => callOnce(model, request, {
+      ...hooks,
+      text(piece) {
+        shown = true;
+        hooks.text(piece);
+      },
+      reasoning(piece) {
+        shown = true;
+        hooks.reasoning(piece);
+      },
+    }, parts, call),
+  });
+}
+
+/** One request, from its sending to the end of its answer. */
+async function callOnce(model: AskedModel, { messages, options, tools, signal }: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, { limits, metrics }: CallParts, { answered }: Call): Promise<ChatAnswer> {
+  const start = performance.now();
+  const time = limitTime(limits.firstTokenMs, signal);
+  const gates = { text: createTextGate(), reasoning: createTextGate() };
+  let text = '';
+  let reasoned = false;
+  let begun = false;
+  let finish = null as ReturnType<typeof finishOf>;
+  let reported = null as Tokens | null;
+  let requested = null as AIMessageChunk | null;
+  const say = (piece: string): void => {
+    if (piece === '') return;
+    text += piece;
+    hooks.text(piece);
+  };
+  const think = (piece: string): void => {
+    if (piece === '') return;
+    reasoned = true;
+    hooks.reasoning(piece);
+  };
+  try {
+    const opened = model.open();
+    const asked = tools && tools.length > 0 ? withTools(opened, tools) : opened;
+    const stream = await time.race(asked.stream([...messages], { signal: time.signal }));
+    const chunks = (stream as AsyncIterable<AIMessageChunk>)[Symbol.asyncIterator]();
+    for (let next = await time.race(chunks.next()); next.done !== true; next = await time.race(chunks.next())) {
+      const chunk = next.value;
+      if (!begun && isPiece(chunk)) {
+        begun = true;
+        answered();
+        metrics.modelFirstToken.observe({ model: model.label }, (performance.now() - start) / 1000);
+      }
+      if (begun) time.extend(limits.silenceMs);
+      think(gates.reasoning.pass(reasoningOf(chunk)));
+      say(gates.text.pass(chunk.text));
+      // Only these are joined: joining all pieces of a long text costs the square of its length.
+      if (chunk.tool_call_chunks && chunk.tool_call_chunks.length > 0) requested = requested?.concat(chunk) ?? chunk;
+      finish = finishOf(chunk) ?? finish;
+      if (chunk.usage_metadata) reported = addTokens(reported, chunk.usage_metadata);
+    }
+    think(gates.reasoning.end());
+    say(gates.text.end());
+    if (finish === 'FILTERED') throw new FilteredError('The answer was withheld.');
+    if (finish === null) throw new NoAnswerError('The stream ended before the answer did.');
+    if (text === '' && !reasoned && requested === null) throw new NoAnswerError('The answer is empty.');
+    report(reported);
+    const toolCalls = callsOf(requested);
+    return { modelId: model.id, text, toolCalls, finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish };
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    const failure = classifyProviderError(error);
-    attempt(false, failure.code);
-    throw new ProviderError(failure, { providerId: models.find(modelId)?.providerId ?? '', attempts: 1, cause: error });
+    // Half an answer was paid for, too.
+    if (begun) report(reported);
+    throw time.signal.aborted ? time.signal.reason : error;
+  } finally {
+    time.end();
+  }
+
+  function report(tokens: Tokens | null): void {
+    const usage = usageOf(model, tokens, messages, text);
+    const { label } = model;
+    metrics.modelTokens.inc({ model: label, direction: 'in' }, usage.inputTokens);
+    metrics.modelTokens.inc({ model: label, direction: 'out' }, usage.outputTokens);
+    metrics.modelCost.inc({ model: label }, usage.costUsd);
+    hooks.usage(usage);
   }
 }
 
-function usageOf(model: ModelInfo | undefined, modelId: string, reported: AIMessageChunk['usage_metadata'], messages: readonly BaseMessage[], text: string): ModelUsage {
-  const inputTokens = reported?.input_tokens ?? messages.reduce((sum, message) => sum + countTokens(message.text), 0);
-  const outputTokens = reported?.output_tokens ?? countTokens(text);
+/** Whether the chunk brings something of the answer, and not only that it may begin. */
+function isPiece(chunk: AIMessageChunk): boolean {
+  return chunk.text !== '' || reasoningOf(chunk) !== '' || (chunk.tool_call_chunks?.length ?? 0) > 0;
+}
+
+function withTools(model: BaseChatModel, tools: readonly ToolDefinition[]): Pick<BaseChatModel, 'stream'> {
+  if (!model.bindTools) throw new NoAnswerError('This model takes no tools.');
+  return model.bindTools([...tools]) as unknown as Pick<BaseChatModel, 'stream'>;
+}
+
+function callsOf(chunk: AIMessageChunk | null): RequestedCall[] {
+  if (!chunk) return [];
+  const valid = (chunk.tool_calls ?? []).map(({ id, name, args }, index) => ({ id: id ?? `call-${index}`, name, arguments: args as Record<string, unknown>, invalid: null }));
+  const invalid = (chunk.invalid_tool_calls ?? []).map(({ id, name, args }, index) => ({ id: id ?? `invalid-${index}`, name: name ?? '', arguments: null, invalid: args ?? '' }));
+  return [...valid, ...invalid];
+}
+
+interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  readonly cached: number;
+}
+
+/** Providers that report in several pieces report what is new in each. */
+function addTokens(before: Tokens | null, { input_tokens: input, output_tokens: output, input_token_details: details }: UsageMetadata): Tokens {
+  return { input: (before?.input ?? 0) + input, output: (before?.output ?? 0) + output, cached: (before?.cached ?? 0) + (details?.cache_read ?? 0) };
+}
+
+function usageOf({ id, info }: AskedModel, reported: Tokens | null, messages: readonly BaseMessage[], text: string): ModelUsage {
+  // A report without an answer's tokens is that of an answer that was broken off.
+  const isComplete = reported !== null && (reported.output > 0 || text === '');
+  const inputTokens = reported?.input || messages.reduce((sum, message) => sum + countTokens(message.text), 0);
+  const outputTokens = isComplete ? reported.output : countTokens(text);
   return {
-    modelId,
+    modelId: id,
     inputTokens,
     outputTokens,
-    cachedTokens: reported?.input_token_details?.cache_read ?? 0,
-    costUsd: (inputTokens * (model?.inputPricePerMillion ?? 0) + outputTokens * (model?.outputPricePerMillion ?? 0)) / 1e6,
-    estimated: reported === undefined,
+    cachedTokens: reported?.cached ?? 0,
+    costUsd: (inputTokens * (info?.inputPricePerMillion ?? 0) + outputTokens * (info?.outputPricePerMillion ?? 0)) / 1e6,
+    estimated: !isComplete,
   };
 }

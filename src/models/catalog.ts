@@ -3,12 +3,15 @@
 import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { adapterOf } from './adapters.ts';
-import { ask, type ChatAnswer, type ChatHooks, type ChatRequest } from './ask.ts';
+import { ask, type AskedModel, type ChatAnswer, type ChatHooks, type ChatRequest } from './ask.ts';
+import type { CalledModel, CallParts } from './calls.ts';
+import type { CircuitState } from './circuits.ts';
 import { embed, type Embedded, type EmbedRequest } from './embed.ts';
 import type { Installation } from './environment.ts';
 import { ModelNotConfiguredError, UnknownModelError } from './failures.ts';
 import { offlineChatModelId, offlineEmbeddingModelId, offlineProvider } from './offline.ts';
 import type { Outbound } from './outbound.ts';
+import type { CallHistory } from './provider-health.ts';
 import type { ChatOptions, ModelCapability, ModelInfo, ProviderAdapter, ProviderInfo, ProviderSettings } from './provider.ts';
 
 /** The models of an installation, or of one workspace. */
@@ -27,15 +30,26 @@ export interface Models {
   ask(request: ChatRequest, hooks: ChatHooks): Promise<ChatAnswer>;
   /** Embeds, with everything that a call to a provider needs. */
   embed(request: EmbedRequest): Promise<Embedded>;
+  /** How a provider's calls have gone, on all instances. */
+  status(providerId: string): Promise<ProviderStatus>;
 }
 
 /** What all catalogs of a process share. */
-export interface ModelParts {
+export interface ModelParts extends CallParts {
   readonly outbound: Outbound;
 }
 
-/** The catalog of these providers and the offline one; throws UnknownModelError where a default names a model that cannot exist. */
-export function createModels({ providers: given, chatModelIds, embeddingModelIds }: Installation, parts: ModelParts): Models {
+/** How a provider's calls have gone lately. */
+export interface ProviderStatus extends CallHistory {
+  /** The worst of its models'. */
+  readonly circuit: CircuitState;
+}
+
+/**
+ * The catalog of these providers and the offline one; throws UnknownModelError where a default names a model that cannot
+ * exist. `workspaceId` sets those of its providers apart that a workspace owns.
+ */
+export function createModels({ providers: given, chatModelIds, embeddingModelIds }: Installation, parts: ModelParts, workspaceId = ''): Models {
   const providers = [offlineProvider, ...given].map((settings) => ({ settings, adapter: adapterFor(settings) }));
   const infos = providers.map(({ settings, adapter }) => infoOf(settings, adapter));
   const list = providers.flatMap(({ settings, adapter }) => modelsOf(settings, infoOf(settings, adapter).isConfigured));
@@ -59,6 +73,16 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
     return { name: model.name, adapter, connection };
   }
 
+  /** What a workspace sets up is its own also in what is remembered of calls. */
+  const spaceOf = (providerId: string): string => (infos.find(({ id }) => id === providerId)?.owner === 'WORKSPACE' ? `${workspaceId}/` : '');
+
+  function called(id: string): CalledModel & { readonly info: ModelInfo | undefined } {
+    const info = byId.get(id);
+    const space = spaceOf(info?.providerId ?? '');
+    const label = info === undefined ? 'unknown' : space === '' ? id : 'of a workspace';
+    return { id, info, circuit: space + id, provider: space + (info?.providerId ?? ''), label };
+  }
+
   const models: Models = {
     providers: () => infos,
     models: (capability) => (capability === undefined ? list : list.filter((model) => model.capabilities.includes(capability))),
@@ -76,8 +100,17 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
       if (!embedder) embedders.set(id, (embedder = adapter.embeddings(name, connection)));
       return embedder;
     },
-    ask: (request, hooks) => ask(models, request, hooks),
-    embed: (request) => embed(models, request),
+    ask({ modelIds: [first, ...others], ...request }, hooks) {
+      const fallbacks = others.filter((id, index) => id !== first && others.indexOf(id) === index && byId.get(id)?.isAvailable);
+      const asked = (id: string): AskedModel => ({ ...called(id), open: () => models.chat(id, request.options) });
+      return ask([asked(first), ...fallbacks.map(asked)], request, hooks, parts);
+    },
+    embed: ({ modelId, ...request }) => embed({ ...called(modelId), open: () => models.embeddings(modelId) }, request, parts),
+    async status(providerId) {
+      const circuits = await Promise.all(list.filter((model) => model.providerId === providerId).map(({ id }) => parts.circuits.state(called(id).circuit)));
+      const worst = (['OPEN', 'HALF_OPEN'] as const).find((state) => circuits.includes(state)) ?? 'CLOSED';
+      return { circuit: worst, ...(await parts.health.read(spaceOf(providerId) + providerId)) };
+    },
   };
   return models;
 }

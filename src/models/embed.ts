@@ -1,7 +1,9 @@
 // Texts to vectors, by an embedding model: complete and of one size, or a failure in our own words.
+import type { Embeddings } from '@langchain/core/embeddings';
 import { countTokens } from '../text/counts.ts';
-import type { Models } from './catalog.ts';
-import { classifyProviderError, ProviderError } from './failures.ts';
+import { limitTime, persist, type CalledModel, type CallParts } from './calls.ts';
+import { NoAnswerError, ProviderError } from './failures.ts';
+import type { ModelInfo } from './provider.ts';
 
 export interface EmbedRequest {
   readonly modelId: string;
@@ -20,17 +22,52 @@ export interface Embedded {
   readonly estimated: boolean;
 }
 
+/** An embedder with what is needed to call and account for it. */
+export interface Embedder extends CalledModel {
+  readonly info: ModelInfo | undefined;
+  /** Throws where it is unknown or cannot be used. */
+  open(): Embeddings;
+}
+
 /** Embeds; rejects with the signal's reason when it aborts, or with ProviderError. */
-export async function embed(models: Models, { modelId, texts, as, signal }: EmbedRequest): Promise<Embedded> {
+export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRequest, 'modelId'>, parts: CallParts): Promise<Embedded> {
   signal.throwIfAborted();
-  try {
-    const embedder = models.embeddings(modelId);
-    const vectors = as === 'QUERY' ? await Promise.all(texts.map((text) => embedder.embedQuery(text))) : await embedder.embedDocuments([...texts]);
-    if (vectors.length !== texts.length) throw new Error(`The embedder answered ${vectors.length} vectors to ${texts.length} texts.`);
-    const tokens = texts.reduce((sum, text) => sum + countTokens(text), 0);
-    return { vectors, tokens, costUsd: (tokens * (models.find(modelId)?.inputPricePerMillion ?? 0)) / 1e6, estimated: true };
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new ProviderError(classifyProviderError(error), { providerId: models.find(modelId)?.providerId ?? '', attempts: 1, cause: error });
+  if (texts.length === 0) return { vectors: [], tokens: 0, costUsd: 0, estimated: false };
+  let attempts = 0;
+  const outcome = await persist(model, parts, {
+    signal,
+    mayRepeat: () => true,
+    onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
+    async call({ answered }) {
+      const time = limitTime(parts.limits.embeddingMs, signal);
+      try {
+        const embedder = model.open();
+        const vectors = await time.race(as === 'QUERY' ? Promise.all(texts.map((text) => embedder.embedQuery(text))) : embedder.embedDocuments([...texts]));
+        answered();
+        return checked(vectors, texts.length);
+      } finally {
+        time.end();
+      }
+    },
+  });
+  if ('failure' in outcome) {
+    const { failure, cause } = outcome;
+    throw new ProviderError(failure, { providerId: model.info?.providerId ?? model.id.split(':')[0] ?? '', attempts, cause });
   }
+  const tokens = texts.reduce((sum, text) => sum + countTokens(text), 0);
+  const costUsd = (tokens * (model.info?.inputPricePerMillion ?? 0)) / 1e6;
+  parts.metrics.modelTokens.inc({ model: model.label, direction: 'in' }, tokens);
+  parts.metrics.modelCost.inc({ model: model.label }, costUsd);
+  return { vectors: outcome.value, tokens, costUsd, estimated: true };
+}
+
+/** Whatever the catalog says of the size: only vectors of one size are ever compared. */
+function checked(vectors: number[][], count: number): number[][] {
+  if (vectors.length !== count) throw new NoAnswerError(`The embedder answered ${vectors.length} vectors to ${count} texts.`);
+  const size = vectors[0]?.length ?? 0;
+  for (const vector of vectors) {
+    if (vector.length === 0 || vector.length !== size) throw new NoAnswerError(`The embedder answered vectors of ${size} and of ${vector.length} numbers.`);
+    if (!vector.every(Number.isFinite)) throw new NoAnswerError('The embedder answered something that is no number.');
+  }
+  return vectors;
 }

@@ -2,6 +2,20 @@
 
 import { UserError, type ErrorCode } from '../platform/errors.ts';
 
+/** What follows from a failure of each code. */
+export const failureRules = {
+  /** It cannot be reached, fails, or answers what is no answer. */
+  PROVIDER_UNAVAILABLE: { fallsBack: true, opensCircuit: true },
+  TIMEOUT: { fallsBack: true, opensCircuit: true },
+  RATE_LIMITED: { fallsBack: true, opensCircuit: true },
+  /** Nobody was called. */
+  CIRCUIT_OPEN: { fallsBack: true, opensCircuit: false },
+  /** Another model may have a larger window. */
+  CONTEXT_TOO_LONG: { fallsBack: true, opensCircuit: false },
+  /** The key, the request or its content: somebody has to change something, which another model would only hide. */
+  PROVIDER_REJECTED: { fallsBack: false, opensCircuit: false },
+} as const satisfies Record<ProviderFailureCode, { fallsBack: boolean; opensCircuit: boolean }>;
+
 /** The codes that a failed model call is reported with. */
 export type ProviderFailureCode = Extract<ErrorCode, 'PROVIDER_UNAVAILABLE' | 'PROVIDER_REJECTED' | 'RATE_LIMITED' | 'TIMEOUT' | 'CONTEXT_TOO_LONG' | 'CIRCUIT_OPEN'>;
 
@@ -11,6 +25,21 @@ export interface ProviderFailure {
   readonly retryable: boolean;
   readonly message: string;
   readonly retryAfterMs: number | null;
+}
+
+/** The provider broke off what it said, or said what is no answer. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
+/** The provider withheld the answer because of its content. */
+export class FilteredError extends Error {
+  override readonly name = 'FilteredError';
+}
+
+/** A call took longer than one may. */
+export class CallTimedOutError extends Error {
+  override readonly name = 'CallTimedOutError';
 }
 
 /** No provider that was asked has answered; `cause` holds what it said, which nobody may see. */
@@ -56,6 +85,7 @@ export class ModelNotConfiguredError extends Error {
 /** Classifies whatever a model call threw; a caller that aborted the call itself should not ask. */
 export function classifyProviderError(error: unknown): ProviderFailure {
   if (error instanceof ProviderError) return { code: error.code as ProviderFailureCode, retryable: error.retryable, message: error.message, retryAfterMs: null };
+  if (error instanceof FilteredError) return failure('PROVIDER_REJECTED', 'The model provider withheld the answer because of its content. Ask in other words.');
   const facts = readFacts(error);
   if (error instanceof UnknownModelError || error instanceof ModelNotConfiguredError) return failure('PROVIDER_REJECTED', error.message);
   if (facts.codes.some((code) => contextCodes.test(code)) || contextTexts.test(facts.text)) {
@@ -79,15 +109,16 @@ interface Facts {
 const contextCodes = /^(?:context_length_exceeded|string_above_max_length|ContextOverflowError)$/;
 const contextTexts = /maximum context length|exceeds? the (?:model's )?context|context window|prompt is too long|input is too long/i;
 const quotaCodes = /^(?:insufficient_quota|billing_hard_limit_reached)$/;
-const timeoutCodes = /^(?:TimeoutError|APIConnectionTimeoutError|ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT)$/;
+const timeoutCodes = /^(?:TimeoutError|CallTimedOutError|APIConnectionTimeoutError|ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT)$/;
 const connectionCodes =
-  /^(?:APIConnectionError|ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|EPIPE|EHOSTUNREACH|ENETUNREACH|UND_ERR_SOCKET|ERR_STREAM_PREMATURE_CLOSE|server_error|overloaded_error)$/;
+  /^(?:APIConnectionError|ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTFOUND|EAI_AGAIN|EPIPE|EHOSTUNREACH|ENETUNREACH|UND_ERR_SOCKET|ERR_STREAM_PREMATURE_CLOSE|server_error|api_error|overloaded_error|NoAnswerError|SyntaxError)$/;
 const connectionTexts = /fetch failed|terminated|premature close|socket hang up|connection error/i;
 
 function byStatus({ status, retryAfterMs }: Facts): ProviderFailure | undefined {
   if (status === null) return undefined;
   if (status === 429) {
-    return failure('RATE_LIMITED', 'The model provider receives too many requests. Try again in a moment.', true, retryAfterMs);
+    const when = retryAfterMs === null ? 'in a moment' : inSeconds(retryAfterMs);
+    return failure('RATE_LIMITED', `The model provider receives too many requests. Try again ${when}.`, true, retryAfterMs);
   }
   if (status === 408 || status === 504) return tooSlow();
   if (status === 409 || status >= 500) return unavailable(retryAfterMs);
@@ -108,6 +139,17 @@ function byKind({ codes, text }: Facts): ProviderFailure {
   if (codes.includes('AbortError')) return failure('TIMEOUT', 'The request to the model was cancelled before it was answered.');
   return failure('PROVIDER_UNAVAILABLE', 'The model failed in an unexpected way. Try again, or choose another model.');
 }
+
+/** The circuit of a model is open: nobody was called. */
+export function circuitOpen(retryAfterMs: number): ProviderFailure {
+  const message = `The model provider has failed several times in a row and is left alone for a moment. Try again ${inSeconds(retryAfterMs)}.`;
+  return failure('CIRCUIT_OPEN', message, true, retryAfterMs);
+}
+
+const inSeconds = (milliseconds: number): string => {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1_000));
+  return seconds === 1 ? 'in a second' : `in ${seconds} seconds`;
+};
 
 const tooSlow = (): ProviderFailure => failure('TIMEOUT', 'The model provider did not answer in time. Try again in a moment.', true);
 const unavailable = (retryAfterMs: number | null): ProviderFailure =>

@@ -193,6 +193,11 @@ export const environmentSchema = z.object({
     description: 'Milliseconds before the second attempt; doubles from there.',
   }),
   RETRY_MAX_DELAY_MS: whole(0, 600_000, 10_000, { group: 'Models', description: 'Longest pause between attempts in milliseconds.' }),
+  MODEL_FIRST_TOKEN_TIMEOUT_SECONDS: decimal(0.05, 3600, 60, { group: 'Models', description: 'Seconds until a model must have begun to answer.' }),
+  MODEL_SILENCE_TIMEOUT_SECONDS: decimal(0.05, 3600, 30, { group: 'Models', description: 'Seconds that a model may be silent within its answer.' }),
+  EMBEDDING_TIMEOUT_SECONDS: decimal(0.05, 3600, 30, { group: 'Models', description: 'Seconds that one request for embeddings may take.' }),
+  CIRCUIT_FAILURES: whole(1, 1000, 5, { group: 'Models', description: 'Failures of a model in a row after which it is left alone for a while.' }),
+  CIRCUIT_OPEN_SECONDS: decimal(0.05, 3600, 30, { group: 'Models', description: 'Seconds until such a model is tried again; doubles each time that fails, up to ten times.' }),
 
   UPLOAD_MAX_BYTES: whole(1, 1024 ** 3, 25 * 1024 ** 2, { group: 'Documents', description: 'Largest uploaded file in bytes.' }),
   UPLOAD_MAX_FILES: whole(1, 100, 10, { group: 'Documents', description: 'Most files in one request.' }),

@@ -72,6 +72,9 @@ export interface Config {
   /** Between two pings of a socket. */
   readonly keepaliveMs: number;
   readonly retry: { readonly maxAttempts: number; readonly baseDelayMs: number; readonly maxDelayMs: number };
+  /** How long calls of models may take: until the first piece, between two, and for one request for embeddings. */
+  readonly calls: { readonly firstTokenMs: number; readonly silenceMs: number; readonly embeddingMs: number };
+  readonly circuit: { readonly failures: number; readonly openMs: number };
   /** `null`: no traces are exported. */
   readonly langfuse: { readonly publicKey: string; readonly secretKey: string; readonly host: string } | null;
   readonly evaluation: { readonly model: string | null; readonly apiKey: string | null };
@@ -242,6 +245,12 @@ function toConfig(values: Environment): Config {
       baseDelayMs: values.RETRY_BASE_DELAY_MS,
       maxDelayMs: values.RETRY_MAX_DELAY_MS,
     },
+    calls: {
+      firstTokenMs: values.MODEL_FIRST_TOKEN_TIMEOUT_SECONDS * 1000,
+      silenceMs: values.MODEL_SILENCE_TIMEOUT_SECONDS * 1000,
+      embeddingMs: values.EMBEDDING_TIMEOUT_SECONDS * 1000,
+    },
+    circuit: { failures: values.CIRCUIT_FAILURES, openMs: values.CIRCUIT_OPEN_SECONDS * 1000 },
     langfuse:
       values.LANGFUSE_PUBLIC_KEY === undefined || values.LANGFUSE_SECRET_KEY === undefined
         ? null

@@ -1,5 +1,5 @@
 // What is counted, for Prometheus (/metrics). Names end in their unit.
-import { Counter, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { shareMetrics } from './worker-metrics.ts';
 import { isWorker } from './workers.ts';
 
@@ -20,6 +20,18 @@ export interface Metrics {
    * oversized. In: received; and as they came, of one or more messages: own, unknown_version, oversized, junk.
    */
   readonly busMessages: Counter<'direction' | 'outcome'>;
+  /** Calls of models, and refusals of open circuits, by what came of them: OK or an error code. Models of workspaces count as one. */
+  readonly modelCalls: Counter<'model' | 'outcome'>;
+  /** Calls that followed a failed one of the same model, by why that failed. */
+  readonly modelRetries: Counter<'model' | 'reason'>;
+  /** Models that went on in place of another, by why that failed. */
+  readonly modelFallbacks: Counter<'from' | 'to' | 'reason'>;
+  /** Circuits that opened. */
+  readonly circuitsOpened: Counter<'model'>;
+  /** From a model's request to its first piece. */
+  readonly modelFirstToken: Histogram<'model'>;
+  readonly modelTokens: Counter<'model' | 'direction'>;
+  readonly modelCost: Counter<'model'>;
 }
 
 /** A fresh registry; with `process` also the process's own figures (memory, event loop). */
@@ -33,6 +45,13 @@ export function createMetrics(options: { process: boolean }): Metrics {
     runs: new Counter({ name: 'parley_runs_total', help: 'Runs that ended, by status.', labelNames: ['status'], registers: [registry] }),
     cacheLookups: new Counter({ name: 'parley_cache_lookups_total', help: 'Look-ups in the cache, by kind, layer and outcome.', labelNames: ['kind', 'layer', 'outcome'], registers: [registry] }),
     rateLimited: new Counter({ name: 'parley_rate_limited_total', help: 'Requests that a rate limit refused, by limit.', labelNames: ['limit'], registers: [registry] }),
+    modelCalls: new Counter({ name: 'parley_model_calls_total', help: 'Calls of models, by outcome: OK or an error code.', labelNames: ['model', 'outcome'], registers: [registry] }),
+    modelRetries: new Counter({ name: 'parley_model_retries_total', help: 'Calls that followed a failed one of the same model, by reason.', labelNames: ['model', 'reason'], registers: [registry] }),
+    modelFallbacks: new Counter({ name: 'parley_model_fallbacks_total', help: 'Models that went on in place of another, by reason.', labelNames: ['from', 'to', 'reason'], registers: [registry] }),
+    circuitsOpened: new Counter({ name: 'parley_circuits_opened_total', help: 'Circuits of models that opened.', labelNames: ['model'], registers: [registry] }),
+    modelFirstToken: new Histogram({ name: 'parley_model_first_token_seconds', help: "From a model's request to its first piece.", labelNames: ['model'], buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60], registers: [registry] }),
+    modelTokens: new Counter({ name: 'parley_model_tokens_total', help: 'Tokens sent to models (in) and written by them (out).', labelNames: ['model', 'direction'], registers: [registry] }),
+    modelCost: new Counter({ name: 'parley_model_cost_usd_total', help: "US dollars, by the catalog's prices.", labelNames: ['model'], registers: [registry] }),
     busMessages: new Counter({ name: 'parley_bus_messages_total', help: 'Messages between instances, by direction (in, out) and outcome.', labelNames: ['direction', 'outcome'], registers: [registry] }),
   };
 }

@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { createModels as createCatalog } from '../../src/models/catalog.ts';
-import { installationOf, type EnvironmentModels } from '../../src/models/environment.ts';
 import { offlineChatModelId, offlineEmbeddingModelId } from '../../src/models/offline.ts';
-import { createOutbound } from '../../src/models/outbound.ts';
+import { modelsOf as createModels } from '../support/model-parts.ts';
 import { ModelNotConfiguredError, UnknownModelError } from '../../src/models/failures.ts';
 
-const createModels = (environment: EnvironmentModels = {}) => createCatalog(installationOf(environment), { outbound: createOutbound() });
 const options = { temperature: 0.2, maxOutputTokens: 100 };
 
 describe('the catalog of models', () => {

@@ -5,9 +5,7 @@ import { inspect } from 'node:util';
 import { LLMock } from '@copilotkit/aimock';
 import { HumanMessage, type AIMessageChunk } from '@langchain/core/messages';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createModels } from '../../src/models/catalog.ts';
-import { installationOf } from '../../src/models/environment.ts';
-import { createOutbound } from '../../src/models/outbound.ts';
+import { modelsOf } from '../support/model-parts.ts';
 import { classifyProviderError, type ProviderFailure } from '../../src/models/failures.ts';
 
 const key = 'sk-test-never-to-be-seen-0123456789';
@@ -16,7 +14,7 @@ beforeAll(async () => void (await server.start()));
 afterAll(async () => server.stop());
 beforeEach(() => void server.reset());
 
-const models = (baseUrl = `${server.url}/v1`) => createModels(installationOf({ openaiApiKey: key, openaiBaseUrl: baseUrl }), { outbound: createOutbound() });
+const models = (baseUrl = `${server.url}/v1`) => modelsOf({ openaiApiKey: key, openaiBaseUrl: baseUrl });
 const chat = (baseUrl?: string) => models(baseUrl).chat('openai:gpt-4o-mini', { temperature: 0.2, maxOutputTokens: 50 });
 
 async function failing(call: Promise<unknown>): Promise<ProviderFailure> {
