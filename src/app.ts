@@ -15,6 +15,7 @@ import { createPgVectorStore } from './documents/vector-store.ts';
 import { entities } from './entities.ts';
 import { createGraphs } from './graph/build.ts';
 import { createRegistry, type NodeType } from './graph/node.ts';
+import { readNetwork } from './models/addresses.ts';
 import { createModels } from './models/catalog.ts';
 import { circuitRules, createCircuits } from './models/circuits.ts';
 import { installationOf } from './models/environment.ts';
@@ -116,7 +117,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const cache = await openCache({ redis, bus, metrics, instanceId: config.instanceId });
     closers.push(() => cache.close());
     const checkpointer = await openCheckpoints(database, cache);
-    const outbound = createOutbound();
+    const outbound = createOutbound({
+      ...config.outbound,
+      rules: { allowed: config.outbound.allowedNetworks.map(readNetwork), plainHttp: config.environment !== 'production' },
+    });
     closers.push(() => outbound.close());
     const models = createModels(installationOf(config.models), {
       outbound,

@@ -3,6 +3,7 @@
  * it is a secret. `.env.example` is printed from this list (`node src/platform/config-variables.ts > .env.example`),
  * so a variable that is not here does not exist.
  */
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
 /** What an operator is told about a variable; `secret` values are never printed, not even in an error. */
@@ -24,6 +25,12 @@ export const rateLimitNames = [
   'register', 'login', 'send_message', 'chat_events', 'messages', 'health', 'default_hour', 'default_day',
 ] as const;
 export type RateLimitName = (typeof rateLimitNames)[number];
+
+/** Networks in CIDR notation, or single addresses. */
+const networks = z
+  .string()
+  .transform((list) => list.split(',').map((network) => network.trim()).filter((network) => network !== ''))
+  .refine((list) => list.length > 0 && list.every((network) => ipaddr.isValidCIDR(network) || ipaddr.IPv4.isValidFourPartDecimal(network) || ipaddr.IPv6.isValid(network)));
 
 /** 24 days: a timer can wait no longer. */
 const longestWindowSeconds = 24 * 86_400;
@@ -193,6 +200,14 @@ export const environmentSchema = z.object({
     description: 'Milliseconds before the second attempt; doubles from there.',
   }),
   RETRY_MAX_DELAY_MS: whole(0, 600_000, 10_000, { group: 'Models', description: 'Longest pause between attempts in milliseconds.' }),
+  MODEL_POOL_SIZE: whole(1, 10_000, 64, { group: 'Models', description: 'Connections that one process keeps to one provider at most; further calls wait for one.' }),
+  MODEL_CONNECT_TIMEOUT_MS: whole(10, 120_000, 5_000, { group: 'Models', description: 'Milliseconds that connecting to a provider may take.' }),
+  PROVIDER_ALLOWED_NETWORKS: note(networks.optional(), {
+    group: 'Models',
+    description: 'Networks that providers of workspaces may lie in although they are not public. Providers of the installation may lie anywhere.',
+    allowed: 'networks or addresses, separated by commas',
+    example: '10.1.0.0/16,192.168.1.20',
+  }),
   MODEL_FIRST_TOKEN_TIMEOUT_SECONDS: decimal(0.05, 3600, 60, { group: 'Models', description: 'Seconds until a model must have begun to answer.' }),
   MODEL_SILENCE_TIMEOUT_SECONDS: decimal(0.05, 3600, 30, { group: 'Models', description: 'Seconds that a model may be silent within its answer.' }),
   EMBEDDING_TIMEOUT_SECONDS: decimal(0.05, 3600, 30, { group: 'Models', description: 'Seconds that one request for embeddings may take.' }),

@@ -74,6 +74,7 @@ export interface Config {
   readonly retry: { readonly maxAttempts: number; readonly baseDelayMs: number; readonly maxDelayMs: number };
   /** How long calls of models may take: until the first piece, between two, and for one request for embeddings. */
   readonly calls: { readonly firstTokenMs: number; readonly silenceMs: number; readonly embeddingMs: number };
+  readonly outbound: { readonly poolSize: number; readonly connectTimeoutMs: number; readonly allowedNetworks: readonly string[] };
   readonly circuit: { readonly failures: number; readonly openMs: number };
   /** `null`: no traces are exported. */
   readonly langfuse: { readonly publicKey: string; readonly secretKey: string; readonly host: string } | null;
@@ -250,6 +251,7 @@ function toConfig(values: Environment): Config {
       silenceMs: values.MODEL_SILENCE_TIMEOUT_SECONDS * 1000,
       embeddingMs: values.EMBEDDING_TIMEOUT_SECONDS * 1000,
     },
+    outbound: { poolSize: values.MODEL_POOL_SIZE, connectTimeoutMs: values.MODEL_CONNECT_TIMEOUT_MS, allowedNetworks: values.PROVIDER_ALLOWED_NETWORKS ?? [] },
     circuit: { failures: values.CIRCUIT_FAILURES, openMs: values.CIRCUIT_OPEN_SECONDS * 1000 },
     langfuse:
       values.LANGFUSE_PUBLIC_KEY === undefined || values.LANGFUSE_SECRET_KEY === undefined

@@ -10,7 +10,7 @@ import { createMetrics } from '../../src/platform/metrics.ts';
 export function modelParts(change: Partial<ModelParts> = {}): ModelParts & { readonly pauses: number[] } {
   const pauses: number[] = [];
   return {
-    outbound: createOutbound(),
+    outbound: createOutbound({ poolSize: 10, connectTimeoutMs: 2_000, rules: { allowed: [], plainHttp: true } }),
     retry: { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 },
     limits: { firstTokenMs: 5_000, silenceMs: 5_000, embeddingMs: 5_000 },
     circuits: createCircuits({ redis: null, rules: { failures: 1_000, openMs: 30_000, maxOpenMs: 300_000, probeMs: 60_000 } }),

@@ -1,0 +1,104 @@
+// Google's Gemini API. LangChain's classes for it stand on an SDK that calls the global fetch; here its requests go through
+// the connection's, as those of all vendors.
+import { ChatGoogleGenerativeAI, GoogleGenerativeAIEmbeddings } from '@langchain/google-genai';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { FilteredError } from './failures.ts';
+import type { Connection, ProviderAdapter } from './provider.ts';
+
+export const gemini: ProviderAdapter = {
+  kind: 'GEMINI',
+  description: "Google's Gemini API.",
+  usualUrl: 'https://generativelanguage.googleapis.com',
+  needsKey: true,
+  chat(model, { temperature, maxOutputTokens }, connection) {
+    const chat = new ChatGoogleGenerativeAI({ model, apiKey: connection.apiKey, temperature, maxOutputTokens, streamUsage: true, maxRetries: 0 });
+    const { generationConfig } = chat['client'] as unknown as { generationConfig: object };
+    const body = (request: object): object => ({ generationConfig, ...request });
+    chat['client'] = {
+      generationConfig,
+      generateContent: async (request: object, options: Options) => ({ response: checked(await json(await send(connection, model, 'generateContent', body(request), options))) }),
+      generateContentStream: async (request: object, options: Options) => ({ stream: events(await send(connection, model, 'streamGenerateContent?alt=sse', body(request), options)) }),
+    } as never;
+    return chat;
+  },
+  embeddings(model, connection) {
+    const embedder = new GoogleGenerativeAIEmbeddings({ model, apiKey: connection.apiKey, stripNewLines: false, maxRetries: 0 });
+    const batch = async (texts: readonly string[], taskType: string): Promise<number[][]> => {
+      const requests = texts.map((text) => ({ model: `models/${model}`, content: { role: 'user', parts: [{ text }] }, taskType }));
+      const { embeddings } = (await json(await send(connection, model, 'batchEmbedContents', { requests }))) as { embeddings: { values: number[] }[] };
+      return embeddings.map(({ values }) => values);
+    };
+    embedder.embedQuery = async (text) => (await batch([text], 'RETRIEVAL_QUERY'))[0] ?? [];
+    // LangChain's own takes a batch that failed for one of empty vectors.
+    embedder.embedDocuments = async (texts) => {
+      const vectors: number[][] = [];
+      for (let at = 0; at < texts.length; at += batchSize) vectors.push(...(await batch(texts.slice(at, at + batchSize), 'RETRIEVAL_DOCUMENT')));
+      return vectors;
+    };
+    return embedder;
+  },
+};
+
+/** Texts of one request at most. */
+const batchSize = 100;
+
+interface Options {
+  readonly signal?: AbortSignal;
+}
+
+/** What is read of an answer. */
+interface Answer {
+  readonly candidates?: { content?: object; finishReason?: string }[];
+  readonly promptFeedback?: { readonly blockReason?: string };
+}
+
+/** The provider refused or failed, as LangChain's other vendors tell it. */
+class GeminiError extends Error {
+  override readonly name = 'GeminiError';
+  readonly status: number;
+  readonly headers: Headers;
+  readonly error: unknown;
+
+  constructor(status: number, headers: Headers, error: unknown) {
+    super(`Gemini answered ${status}.`);
+    this.status = status;
+    this.headers = headers;
+    this.error = error;
+  }
+}
+
+async function send({ baseUrl, apiKey, fetch }: Connection, model: string, method: string, body: object, { signal }: Options = {}): Promise<Response> {
+  const response = await fetch(`${baseUrl}/v1beta/models/${encodeURIComponent(model)}:${method}`, {
+    method: 'POST',
+    // The key stands in a header, since addresses are logged on the way.
+    headers: { 'content-type': 'application/json', 'x-goog-api-key': apiKey },
+    body: JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+  if (response.ok) return response;
+  const text = await response.text();
+  throw new GeminiError(response.status, response.headers, parsed(text) ?? text);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { error?: unknown }).error;
+  } catch {
+    return null;
+  }
+}
+
+const json = async (response: Response): Promise<unknown> => JSON.parse(await response.text());
+
+async function* events(response: Response): AsyncGenerator<Answer> {
+  const messages = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).pipeThrough(new EventSourceParserStream());
+  for await (const { data } of messages) yield checked(JSON.parse(data));
+}
+
+/** An answer with a content, which LangChain skips without, and with it why the answer ended. */
+function checked(answer: unknown): Answer {
+  const { candidates, promptFeedback } = answer as Answer;
+  if (promptFeedback?.blockReason !== undefined) throw new FilteredError('The prompt was refused.');
+  for (const candidate of candidates ?? []) candidate.content ??= { role: 'model', parts: [{ text: '' }] };
+  return answer as Answer;
+}
