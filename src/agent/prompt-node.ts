@@ -70,11 +70,12 @@ const instructions =
 async function stream(run: RunScope, messages: BaseMessage[]): Promise<void> {
   const { modelId, fallbackModelIds, temperature, maxOutputTokens } = run.settings;
   const request = { modelIds: [modelId, ...fallbackModelIds] as const, options: { temperature, maxOutputTokens }, messages, signal: run.signal };
+  const keep = run.written();
   await run.models.ask(request, {
     text: (text) => run.emit({ type: 'text', text }),
     reasoning: (text) => run.emit({ type: 'reasoning', text }),
     attempt: (attempt) => run.emit({ type: 'modelAttempt', ...attempt }),
     usage: (usage) => run.emit({ type: 'usage', ...usage }),
-    fellBack: () => undefined,
+    fellBack: (change) => run.emit({ type: 'fellBack', ...change, keep }),
   });
 }

@@ -1,13 +1,14 @@
 // The text of one message as one instance knows it: deltas as they arrive, and the saved draft for those that did not.
-// Messages between instances may be lost, repeated or late; what stands here is always a true beginning of the text.
+// Messages between instances may be lost, repeated or late; what stands here is always a true beginning of the text as it
+// read between two withdrawals.
 // Pure: no I/O, no clock.
 import type { BlockKind } from './entity.ts';
-import type { Block } from './walk.ts';
+import { commonEnd, cut, epochOf, noText, type Block, type MessageText, type TextPosition, type Withdrawal } from './walk.ts';
 
-/** A piece of text on its way: where it belongs, and which attempt at the run wrote it. */
+/** A piece of text on its way: where it belongs, and in which epoch of the text. */
 export interface DeltaMessage {
   readonly messageId: string;
-  readonly attempt: number;
+  readonly epoch: number;
   readonly blockIndex: number;
   readonly kind: BlockKind;
   /** UTF-16 units of the blocks before this one. */
@@ -17,24 +18,17 @@ export interface DeltaMessage {
   readonly text: string;
 }
 
-/** A place in a message's text. */
-export interface TextPosition {
-  readonly blockIndex: number;
-  readonly offset: number;
-}
-
 /** A message's text so far. */
-export interface Draft {
+export interface Draft extends MessageText {
   readonly messageId: string;
-  readonly attempt: number;
-  readonly blocks: readonly Block[];
-  /** Adds a piece; false when something before it is missing: it is kept until `load` has brought that. */
+  readonly epoch: number;
+  /** Adds a piece; false when something before it is missing: it is kept until `load` or `withdraw` has brought that. */
   take(delta: DeltaMessage): boolean;
-  /** Takes over the saved text where it goes further. */
-  load(saved: readonly Block[]): void;
-  /** Withdraws what stands after the position; from now on `attempt` writes. */
-  truncate(to: TextPosition, attempt: number): void;
-  /** Whether the text reaches as far as the position. */
+  /** Takes over saved text where it goes further; of a later epoch only what was not withdrawn in between. */
+  load(saved: MessageText): void;
+  /** Withdraws what stands after a place, and begins another epoch. */
+  withdraw(withdrawal: Withdrawal): void;
+  /** Whether the text reaches as far as the place. */
   reaches(position: TextPosition): boolean;
 }
 
@@ -42,14 +36,15 @@ export interface Draft {
 const maxWaiting = 4096;
 
 /** The draft of a message of which `saved` is known. */
-export function createDraft(messageId: string, attempt: number, saved: readonly Block[] = []): Draft {
-  let blocks: Block[] = [...saved];
-  let current = attempt;
+export function createDraft(messageId: string, saved: MessageText = noText): Draft {
+  let blocks: Block[] = [...saved.blocks];
+  const withdrawals = [...saved.withdrawals];
+  let epoch = epochOf(saved);
   let waiting: DeltaMessage[] = [];
 
   function join(delta: DeltaMessage): boolean {
-    if (delta.attempt < current) return true;
-    if (delta.attempt > current || delta.start + delta.offset > length(blocks)) return false;
+    if (delta.epoch < epoch) return true;
+    if (delta.epoch > epoch || delta.start + delta.offset > length(blocks)) return false;
     const text = blocks[delta.blockIndex]?.text ?? '';
     const fresh = delta.text.slice(text.length - delta.offset);
     if (fresh !== '' && text.length >= delta.offset) blocks[delta.blockIndex] = { kind: delta.kind, text: text + fresh };
@@ -63,8 +58,9 @@ export function createDraft(messageId: string, attempt: number, saved: readonly 
 
   return {
     messageId,
-    get attempt() {
-      return current;
+    withdrawals,
+    get epoch() {
+      return epoch;
     },
     get blocks() {
       return blocks;
@@ -79,19 +75,21 @@ export function createDraft(messageId: string, attempt: number, saved: readonly 
       return false;
     },
     load(saved) {
-      if (length(saved) > length(blocks)) blocks = [...saved];
+      if (epochOf(saved) < epoch) return;
+      const end = commonEnd(epoch, saved);
+      const known = end ? cut(saved.blocks, end) : [...saved.blocks];
+      if (length(known) > length(blocks)) blocks = known;
       joinWaiting();
     },
-    truncate({ blockIndex, offset }, attempt) {
-      const cut = blocks[blockIndex];
-      blocks = blocks.slice(0, blockIndex);
-      if (cut) blocks.push({ kind: cut.kind, text: cut.text.slice(0, offset) });
-      current = Math.max(current, attempt);
+    withdraw({ sequence, blockIndex, offset }) {
+      // Saved text may have come with it.
+      if (sequence <= epoch) return;
+      blocks = cut(blocks, { blockIndex, offset });
+      withdrawals.push({ sequence, blockIndex, offset });
+      epoch = sequence;
       joinWaiting();
     },
-    reaches({ blockIndex, offset }) {
-      return blocks.length - 1 > blockIndex || (blocks[blockIndex]?.text.length ?? 0) >= offset;
-    },
+    reaches: ({ blockIndex, offset }) => blocks.length - 1 > blockIndex || (blocks[blockIndex]?.text.length ?? 0) >= offset,
   };
 }
 

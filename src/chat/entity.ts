@@ -6,6 +6,7 @@ import { Document, DocumentChunk, type JobStatus } from '../documents/entity.ts'
 import type { ErrorCode } from '../platform/errors.ts';
 import { Profile, ProfileVersion } from '../profiles/entity.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
+import type { Withdrawal } from './walk.ts';
 
 export const visibilities = ['PRIVATE', 'WORKSPACE'] as const;
 export type Visibility = (typeof visibilities)[number];
@@ -84,6 +85,8 @@ const MessageSchema = defineEntity({
     runId: p.uuid().nullable().index(),
     rating: p.text().$type<FeedbackRating>().nullable(),
     ratingComment: p.text().nullable(),
+    /** What was withdrawn of its text while it streamed, in order; changes together with its blocks. */
+    withdrawals: p.json<readonly Withdrawal[]>().default('[]'),
     createdAt: p.datetime().onCreate(() => new Date()),
     editedAt: p.datetime().nullable(),
   },

@@ -3,10 +3,10 @@
 import type { App } from '../context.ts';
 import { encodeCursor, origin, type Position } from './cursor.ts';
 import { readEvents } from './events.ts';
-import { readBlocks } from './messages.ts';
+import { readMessageText } from './messages.ts';
 import type { Tail } from './tail.ts';
 import type { Typing } from './typing.ts';
-import { walk, type Block, type Delta, type LoggedEvent, type Step } from './walk.ts';
+import { noText, walk, type Block, type Delta, type LoggedEvent, type MessageText, type Step } from './walk.ts';
 
 /** Logged events read from rows at once. */
 const pageSize = 100;
@@ -41,7 +41,7 @@ export function follow({ app, tail, release, after, assertAccess }: FollowOption
   let typingVersion = 0;
   let typing: Typing[] = [];
   let page: LoggedEvent[] = [];
-  let blocks: { readonly messageId: string; readonly blocks: readonly Block[] } | null = null;
+  let ended: { readonly messageId: string; readonly text: MessageText } | null = null;
   let open = true;
   let wake: (() => void) | null = null;
   const unlisten = tail.listen(() => wake?.());
@@ -63,16 +63,16 @@ export function follow({ app, tail, release, after, assertAccess }: FollowOption
     }
     while ((page[0]?.sequence ?? Infinity) <= position.sequence) page.shift();
     if (page.length === 0) page = await readEvents(app, tail.sessionId, position.sequence, pageSize);
-    return walk(position, page[0], await blocksAt(position.messageId));
+    return walk(position, page[0], await textAt(position.messageId));
   }
 
-  async function blocksAt(messageId: string | null): Promise<readonly Block[]> {
-    if (messageId === null) return [];
+  async function textAt(messageId: string | null): Promise<MessageText> {
+    if (messageId === null) return noText;
     const draft = tail.draft();
-    if (draft?.messageId === messageId) return draft.blocks;
+    if (draft?.messageId === messageId) return draft;
     // Ended messages do not change: what was read once holds for the rest of the replay.
-    if (blocks?.messageId !== messageId) blocks = { messageId, blocks: await readBlocks(app, messageId) };
-    return blocks.blocks;
+    if (ended?.messageId !== messageId) ended = { messageId, text: await readMessageText(app, messageId) };
+    return ended.text;
   }
 
   function reset(reason: 'CURSOR_EXPIRED' | 'SLOW_CONSUMER'): StreamItem {

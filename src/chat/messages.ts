@@ -2,8 +2,8 @@
 import { scoped } from '../accounts/scoped.ts';
 import type { App, Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
-import { MessageBlock } from './entity.ts';
-import type { Block } from './walk.ts';
+import { Message, MessageBlock } from './entity.ts';
+import { noText, type Block, type MessageText } from './walk.ts';
 
 /** A branch: the ids from its root to its leaf. */
 interface Branch {
@@ -52,21 +52,26 @@ export async function readText(ctx: Context, messageId: string): Promise<string>
   return (await readTexts(ctx, [messageId])).get(messageId) ?? '';
 }
 
-/** The saved text of a message, block by block; for a tail, whose readers were authorised. */
-export async function readBlocks(app: App, messageId: string): Promise<Block[]> {
-  return (await readBlocksOf(app, [messageId])).get(messageId) ?? [];
+/** The saved text of a message and what was withdrawn of it, as they were at one moment; for a tail, whose readers were authorised. */
+export async function readMessageText(app: App, messageId: string): Promise<MessageText> {
+  return (await readMessageTexts(app, [messageId])).get(messageId) ?? noText;
 }
 
-/** The saved texts of messages, block by block; for tails, whose readers were authorised. */
-export async function readBlocksOf(app: App, messageIds: readonly string[]): Promise<Map<string, Block[]>> {
-  const rows = await kysely(app.database.fork(), MessageBlock)
-    .selectFrom('message_block')
-    .select(['messageId', 'kind', 'text'])
-    .where('messageId', 'in', messageIds)
-    .orderBy('messageId')
-    .orderBy('index')
+/** As `readMessageText`, of several messages. */
+export async function readMessageTexts(app: App, messageIds: readonly string[]): Promise<Map<string, MessageText>> {
+  const rows = await kysely(app.database.fork(), Message, MessageBlock)
+    .selectFrom('message')
+    .innerJoin('message_block', 'message_block.messageId', 'message.id')
+    .select(['message.id', 'message.withdrawals', 'message_block.kind', 'message_block.text'])
+    .where('message.id', 'in', messageIds)
+    .orderBy('message.id')
+    .orderBy('message_block.index')
     .execute();
-  const texts = new Map<string, Block[]>();
-  for (const { messageId, kind, text } of rows) texts.set(messageId, [...(texts.get(messageId) ?? []), { kind, text }]);
+  const texts = new Map<string, MessageText & { readonly blocks: Block[] }>();
+  for (const { id, withdrawals, kind, text } of rows) {
+    const known = texts.get(id);
+    if (known) known.blocks.push({ kind, text });
+    else texts.set(id, { blocks: [{ kind, text }], withdrawals });
+  }
   return texts;
 }

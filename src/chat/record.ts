@@ -3,19 +3,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { scoped } from '../accounts/scoped.ts';
 import { createContext, transactional, type App, type Context } from '../context.ts';
-import type { Call, CitationPart, RunPart, RunScope } from '../graph/scope.ts';
+import type { Call, CitationPart, FellBackPart, RunPart, RunScope } from '../graph/scope.ts';
 import type { Written } from '../graph/state.ts';
 import type { Fence } from '../platform/checkpoints.ts';
-import { kysely } from '../platform/database.ts';
+import { kysely, sql } from '../platform/database.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
-import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus } from './entity.ts';
+import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import type { Lease } from './lease.ts';
 import { branchIds } from './messages.ts';
 import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
-import type { LoggedEvent } from './walk.ts';
+import { cut, isBefore, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
 
 /** Milliseconds between two savings of a streaming message's text. */
 const saveIntervalMs = 250;
@@ -31,6 +31,8 @@ export interface RunRecord {
   begin(): Promise<void>;
   /** The visible text so far. */
   answer(): string;
+  /** How far it has come. */
+  written(): Written;
   /** Takes what a node tells; never waits and never throws. */
   take(part: RunPart): void;
   /** As the scope's `once`. */
@@ -60,7 +62,14 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   const ctx = createContext(app, { workspaceId: run.workspaceId, requestId: run.id });
   const { sessionId, workspaceId, attempt } = run;
   const messageId = run.outputMessageId ?? newId();
-  let blocks: { kind: BlockKind; text: string }[] = [{ kind: 'TEXT', text: '' }];
+  let blocks: OpenBlock[] = opened([]);
+  /** The event that last withdrew text; what is told now belongs behind it. */
+  let epoch = 0;
+  /**
+   * What is told while a withdrawal is on its way to the rows: nobody may see it before. With it, how the answer reads once
+   * all of it is taken.
+   */
+  let held: { readonly parts: RunPart[]; blocks: OpenBlock[]; citations: number } | null = null;
   const attempts: Omit<ModelAttempt, never>[] = [];
   const degraded = new Set<string>(run.degraded);
   const usage = { inputTokens: run.inputTokens, outputTokens: run.outputTokens, cachedTokens: run.cachedTokens, costUsd: run.costUsd, estimated: run.usageEstimated };
@@ -73,16 +82,16 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   let unsaved = false;
   let saving: NodeJS.Timeout | null = null;
   let typingTimer: NodeJS.Timeout | null = null;
-  let backlog: { event: NewEvent; also?: (tx: Context) => Promise<void> }[] = [];
+  let backlog: { readonly events: readonly NewEvent[]; readonly also?: (tx: Context) => Promise<void> }[] = [];
   let flushing: Promise<void> | null = null;
+  let writing: Promise<unknown> = Promise.resolve();
   let broken: Error | null = null;
 
-  const textEnd = () => ({ blockIndex: blocks.length - 1, offset: (blocks.at(-1) as { text: string }).text.length });
-  const position = (): NewEvent['at'] => ({ messageId, ...textEnd() });
+  const position = (): LoggedEvent['at'] => ({ messageId, ...endOf(blocks) });
 
-  /** Logs an event, with the rows that belong to it, as soon as the ones before it are written. */
-  function log(event: NewEvent, also?: (tx: Context) => Promise<void>): void {
-    backlog.push({ event: { ...event, at: position() }, ...(also && { also }) });
+  /** Logs events, with the rows that belong to them, as soon as the ones before them are written. */
+  function log(events: readonly NewEvent[], also?: (tx: Context) => Promise<void>): void {
+    backlog.push({ events: events.map((event) => ({ at: position(), ...event })), ...(also && { also }) });
     flushing ??= flush();
   }
 
@@ -93,14 +102,23 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         backlog = [];
         await write(async (tx) => {
           for (const { also } of batch) await also?.(tx);
-          return batch.map(({ event }) => event);
+          return batch.flatMap(({ events }) => events);
         });
+        // A withdrawal is the last of its batch: what came after it was held back.
+        if (batch.some(({ events }) => events.some(isWithdrawal))) release();
       }
     } catch (error) {
       lose(error as Error);
     } finally {
       flushing = null;
     }
+  }
+
+  /** Nothing stands before what was held back any more. */
+  function release(): void {
+    const parts = held?.parts ?? [];
+    held = null;
+    for (const part of parts) record.take(part);
   }
 
   function lose(error: Error): void {
@@ -127,11 +145,20 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     });
   }
 
+  /** One after another: text is not saved beside its withdrawal. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = writing.then(work);
+    writing = result.catch(() => undefined);
+    return result;
+  }
+
   /**
    * As `guarded`; what the work returns is logged, after the text before it. While the database is away it is tried again
    * for as long as the lease lasts; what was committed before the connection broke is not done twice.
    */
-  async function write(work: (tx: Context) => Promise<NewEvent[]>): Promise<void> {
+  const write = (work: (tx: Context) => Promise<NewEvent[]>): Promise<void> => inTurn(() => writeNow(work));
+
+  async function writeNow(work: (tx: Context) => Promise<NewEvent[]>): Promise<void> {
     let sent: LoggedEvent[] = [];
     for (;;) {
       try {
@@ -139,6 +166,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
           if (unsaved) await save(tx);
           const events = await work(tx);
           sent = events.length > 0 ? await append(tx, sessionId, events) : [];
+          for (const event of sent) if (isWithdrawal(event)) await noteWithdrawal(tx, event);
         });
         break;
       } catch (error) {
@@ -147,6 +175,11 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         if (!isConnectionFailure(error) || !lease.held()) throw error;
         await sleep(retryMs);
       }
+    }
+    for (const event of sent) {
+      if (!isWithdrawal(event)) continue;
+      epoch = event.sequence;
+      blocks = opened(cut(blocks, event.payload as unknown as TextPosition));
     }
     announce(app, sessionId, sent);
   }
@@ -165,10 +198,10 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     await scoped(tx, Run).update().set(figures()).where('id', '=', run.id).execute();
   }
 
-  async function saveBlocks(tx: Context): Promise<void> {
+  async function saveBlocks(tx: Context, text: readonly Block[] = blocks): Promise<void> {
     await kysely(tx.em, MessageBlock)
       .insertInto('message_block')
-      .values(blocks.map((block, index) => ({ messageId, index, workspaceId, ...block })))
+      .values(text.map((block, index) => ({ messageId, index, workspaceId, ...block })))
       .onConflict((conflict) => conflict.columns(['messageId', 'index']).doUpdateSet({ kind: (eb) => eb.ref('excluded.kind'), text: (eb) => eb.ref('excluded.text') }))
       .execute();
   }
@@ -182,8 +215,9 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     unsaved = true;
     saving ??= setTimeout(() => {
       saving = null;
-      if (broken || !unsaved) return;
-      guarded(save).catch((error: unknown) => {
+      inTurn(async () => {
+        if (!broken && unsaved) await guarded(save);
+      }).catch((error: unknown) => {
         if (error instanceof RunLostError) return lose(error);
         app.log.warn({ err: error, runId: run.id }, 'a draft could not be saved; tried again');
         saveSoon();
@@ -199,22 +233,59 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   }
 
   function takeText(kind: BlockKind, text: string): void {
-    let block = blocks.at(-1) as { kind: BlockKind; text: string };
-    if (block.kind !== kind) {
-      if (block.text === '') block.kind = kind;
-      else blocks.push((block = { kind, text: '' }));
-    }
+    const { blockIndex, offset } = addText(blocks, kind, text);
     firstTokenMs ??= Date.now() - +run.createdAt;
-    const offset = block.text.length;
-    block.text += text;
-    const start = blocks.slice(0, -1).reduce((sum, { text }) => sum + text.length, 0);
-    app.bus.publish(sessionStream, sessionId, { type: 'delta', messageId, attempt, blockIndex: blocks.length - 1, kind, start, offset, text });
+    const start = unitsOf(blocks.slice(0, -1));
+    app.bus.publish(sessionStream, sessionId, { type: 'delta', messageId, epoch, blockIndex, kind, start, offset, text });
     saveSoon();
+  }
+
+  /** Another model goes on: what it says waits until it is written that what was shown does not hold. */
+  function takeFallback({ from, to, errorCode, keep }: FellBackPart): void {
+    const discardedChars = unitsOf(blocks) - unitsOf(cut(blocks, keep));
+    const fellBack: NewEvent = { type: 'ModelFellBack', payload: { runId: run.id, from, to, errorCode, discardedChars } };
+    if (discardedChars === 0 && citations === keep.citations) return log([fellBack]);
+    citations = keep.citations;
+    held = { parts: [], blocks: opened(cut(blocks, keep)), citations };
+    const at = { messageId, blockIndex: keep.blockIndex, offset: keep.offset };
+    log([truncated(keep, 'MODEL_FELL_BACK'), { ...fellBack, at }], (tx) => withdraw(tx, blocks, keep));
+  }
+
+  /** Keeps it for later, when it belongs behind a withdrawal that is not written yet. */
+  function hold(part: RunPart): boolean {
+    if (!held) return false;
+    held.parts.push(part);
+    if (part.type === 'text') addText(held.blocks, 'TEXT', part.text);
+    else if (part.type === 'reasoning') addText(held.blocks, 'REASONING', part.text);
+    else if (part.type === 'citation') held.citations++;
+    else if (part.type === 'fellBack') {
+      held.blocks = opened(cut(held.blocks, part.keep));
+      held.citations = part.keep.citations;
+    }
+    return true;
+  }
+
+  /** Cuts the saved text, and forgets the citations after that place. */
+  async function withdraw(tx: Context, text: readonly Block[], keep: TextPosition & { readonly citations: number | null }): Promise<void> {
+    const kept = opened(cut(text, keep));
+    await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', kept.length).execute();
+    await saveBlocks(tx, kept);
+    if (keep.citations !== null) await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', keep.citations).execute();
+  }
+
+  function truncated({ blockIndex, offset }: TextPosition, cause: TruncationCause): NewEvent {
+    return { type: 'MessageTruncated', payload: { messageId, blockIndex, offset, cause }, at: { messageId, blockIndex, offset } };
+  }
+
+  /** Beside the text that it explains. */
+  async function noteWithdrawal(tx: Context, { sequence, payload }: LoggedEvent): Promise<void> {
+    const noted = JSON.stringify([{ sequence, blockIndex: payload['blockIndex'], offset: payload['offset'] }]);
+    await scoped(tx, Message).update().set({ withdrawals: sql`withdrawals || ${noted}::jsonb` }).where('id', '=', messageId).execute();
   }
 
   function takeCitation({ type: _type, ...citation }: CitationPart): void {
     const ordinal = citations++;
-    log({ type: 'CitationAdded', payload: { messageId, citation } }, async (tx) => {
+    log([{ type: 'CitationAdded', payload: { messageId, citation } }], async (tx) => {
       await kysely(tx.em, Citation).insertInto('citation').values({ ...citation, headingPath: [...citation.headingPath], messageId, ordinal, workspaceId }).execute();
     });
   }
@@ -225,7 +296,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     if (step.status === 'RUNNING') stepOrdinals.set(step.node, ordinal);
     else stepOrdinals.delete(step.node);
     const row = { ...step, runId: run.id, ordinal, workspaceId, durationMs: step.durationMs === null ? null : Math.round(step.durationMs) };
-    log({ type: 'RunStepUpdated', payload: { runId: run.id, step: { ...step, durationMs: row.durationMs } } }, async (tx) => {
+    log([{ type: 'RunStepUpdated', payload: { runId: run.id, step: { ...step, durationMs: row.durationMs } } }], async (tx) => {
       await kysely(tx.em, RunStep)
         .insertInto('run_step')
         .values(row)
@@ -248,20 +319,13 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   async function resume(tx: Context): Promise<NewEvent[]> {
     const saved = await scoped(tx, MessageBlock).select().select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
     // A cancelled run does not go on: all that was saved of it is kept.
-    const from = run.cancelRequestedAt ? { blockIndex: saved.length - 1, offset: saved.at(-1)?.text.length ?? 0, citations: null } : (kept ?? { blockIndex: 0, offset: 0, citations: 0 });
-    blocks = saved.slice(0, from.blockIndex + 1).map(({ kind, text }, index) => ({ kind, text: index === from.blockIndex ? text.slice(0, from.offset) : text }));
-    if (blocks.length === 0) blocks.push({ kind: 'TEXT', text: '' });
-    await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', blocks.length).execute();
-    if (from.citations !== null) await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', from.citations).execute();
+    const keep = run.cancelRequestedAt ? { ...endOf(opened(saved)), citations: null } : (kept ?? { blockIndex: 0, offset: 0, citations: 0 });
+    await withdraw(tx, saved, keep);
+    blocks = opened(cut(saved, keep));
     await scoped(tx, RunStep).delete().where('runId', '=', run.id).where('status', '=', 'RUNNING').execute();
     steps = 1 + ((await scoped(tx, RunStep).select().select('ordinal').where('runId', '=', run.id).orderBy('ordinal', 'desc').limit(1).executeTakeFirst())?.ordinal ?? -1);
     modelCalls = (await scoped(tx, ModelAttempt).select().select('ordinal').where('runId', '=', run.id).execute()).length;
-    await saveBlocks(tx);
-    const at = position();
-    return [
-      { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null }, at },
-      { type: 'MessageTruncated', payload: { messageId, ...textEnd(), cause: 'RUN_TAKEN_OVER', attempt }, at },
-    ];
+    return [{ type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null }, at: position() }, truncated(endOf(blocks), 'RUN_TAKEN_OVER')];
   }
 
   async function start(tx: Context): Promise<NewEvent[]> {
@@ -278,7 +342,8 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   }
 
   const record: RunRecord = {
-    answer: () => blocks.filter((block) => block.kind === 'TEXT').map((block) => block.text).join(''),
+    answer: () => (held?.blocks ?? blocks).filter((block) => block.kind === 'TEXT').map((block) => block.text).join(''),
+    written: () => ({ ...endOf(held?.blocks ?? blocks), citations: held?.citations ?? citations }),
     async begin() {
       typing(true);
       await write(run.outputMessageId === null ? start : resume);
@@ -288,9 +353,11 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       // Another process may have the run by now: whoever was asleep says nothing more.
       if (broken) return;
       if (!lease.held()) return lose(new RunLostError(`The lease on run ${run.id} has run out.`));
+      if (hold(part)) return;
       if (part.type === 'text') takeText('TEXT', part.text);
       else if (part.type === 'reasoning') takeText('REASONING', part.text);
       else if (part.type === 'citation') takeCitation(part);
+      else if (part.type === 'fellBack') takeFallback(part);
       else if (part.type === 'step') takeStep(part);
       else {
         unsaved = true;
@@ -326,12 +393,12 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     },
     async settle() {
       // What is told but not yet asked for again may wait; text may not: the next attempt goes on behind it.
-      if (unsaved) {
+      if (unsaved || held) {
         while (flushing) await flushing;
         if (broken) throw broken;
         await write(async () => []);
       }
-      return { ...textEnd(), citations };
+      return record.written();
     },
     async end(status, error) {
       while (flushing) await flushing;
@@ -382,6 +449,40 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     },
   };
   return record;
+}
+
+interface OpenBlock {
+  kind: BlockKind;
+  text: string;
+}
+
+/** Blocks that can be written on. */
+function opened(blocks: readonly Block[]): OpenBlock[] {
+  return blocks.length === 0 ? [{ kind: 'TEXT', text: '' }] : blocks.map((block) => ({ ...block }));
+}
+
+function endOf(blocks: readonly Block[]): TextPosition {
+  return { blockIndex: blocks.length - 1, offset: blocks.at(-1)?.text.length ?? 0 };
+}
+
+function unitsOf(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { text }) => sum + text.length, 0);
+}
+
+/** Writes on; returns where the text begins. */
+function addText(blocks: OpenBlock[], kind: BlockKind, text: string): TextPosition {
+  let block = blocks.at(-1) as OpenBlock;
+  if (block.kind !== kind) {
+    if (block.text === '') block.kind = kind;
+    else blocks.push((block = { kind, text: '' }));
+  }
+  const offset = block.text.length;
+  block.text += text;
+  return { blockIndex: blocks.length - 1, offset };
+}
+
+function isWithdrawal({ type }: Pick<LoggedEvent, 'type'>): boolean {
+  return type === 'MessageTruncated';
 }
 
 /** Puts the question of a run that waited below the leaf of the branch as it is now. */

@@ -1,7 +1,8 @@
 // How a run can end other than by its answer.
 import type { App } from '../context.ts';
 import { NodeFailedError } from '../graph/errors.ts';
-import { expectedErrors, type ErrorCode } from '../platform/errors.ts';
+import { ProviderError } from '../models/failures.ts';
+import { expectedErrors, type ErrorCode, type UserError } from '../platform/errors.ts';
 import type { Run, RunError } from './entity.ts';
 
 /** Another instance, or a newer attempt, has the run: stop, and write nothing more. */
@@ -18,11 +19,14 @@ export function explain(app: App, run: Run, thrown: unknown): RunError {
   const [expected] = expectedErrors(cause) ?? [];
   if (expected) {
     app.log.warn({ err: cause, runId: run.id }, 'a run failed');
-    const retryable = ['PROVIDER_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'CIRCUIT_OPEN'].includes(expected.code);
-    return runError(expected.code, expected.message, retryable, node, run.id);
+    return runError(expected.code, expected.message, isRetryable(expected), node, run.id);
   }
   app.log.error({ err: cause, runId: run.id }, 'a run failed unexpectedly');
   return runError('INTERNAL', `Something went wrong on our side. Quote the run ${run.id} when you report it.`, true, node, run.id);
+}
+
+function isRetryable(error: UserError): boolean {
+  return error instanceof ProviderError ? error.retryable : ['PROVIDER_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT'].includes(error.code);
 }
 
 /** A run's error as it is stored. */

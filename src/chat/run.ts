@@ -46,6 +46,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
       settings: settingsOf(models, run, version as ProfileVersion),
       history: () => historyBefore(ctx, run.sessionId, run.inputMessageId as string),
       answer: () => writer.answer(),
+      written: () => writer.written(),
       emit: (part) => writer.take(part),
       once: (call, effect) => writer.once(call, effect),
     };

@@ -1,6 +1,8 @@
 // How a session's stream is asked: the events and the subscriptions. docs/streaming.md is the protocol.
-import { builder, decodeId, describedEnum, encodeId } from '../builder.ts';
+import { builder, decodeId, describedEnum, encodeId, ErrorCodeEnum } from '../builder.ts';
 import type { Context } from '../context.ts';
+import type { ErrorCode } from '../platform/errors.ts';
+import { ModelNode } from '../providers/schema.ts';
 import { countTokens } from '../text/counts.ts';
 import type { RunError, RunStatus, RunStep, TruncationCause } from './entity.ts';
 import type { StreamItem } from './follow.ts';
@@ -120,6 +122,17 @@ const RunStepUpdated = logged('RunStepUpdated').implement({
     step: t.field({ type: RunStepObject, description: 'The visit.', resolve: (item) => at<RunStep>(item, 'step') }),
   }),
 });
+const ModelFellBack = logged('ModelFellBack').implement({
+  interfaces: [StreamEvent],
+  description: 'Informs that another model goes on with the answer; what no longer holds is withdrawn by the MessageTruncated before it.',
+  fields: (t) => ({
+    runId: t.id({ description: 'The run.', resolve: (item) => encodeId('Run', at(item, 'runId')) }),
+    from: t.field({ type: ModelNode, description: 'The model that failed.', resolve: (item) => at<string>(item, 'from') }),
+    to: t.field({ type: ModelNode, description: 'The one that goes on.', resolve: (item) => at<string>(item, 'to') }),
+    errorCode: t.field({ type: ErrorCodeEnum, description: 'Why it failed.', resolve: (item) => at<ErrorCode>(item, 'errorCode') }),
+    discardedChars: t.int({ description: 'UTF-16 units of text and reasoning that were withdrawn; 0 when nothing had been shown.', resolve: (item) => at<number>(item, 'discardedChars') }),
+  }),
+});
 const UsageReported = logged('UsageReported').implement({
   interfaces: [StreamEvent],
   description: 'What a run used.',
@@ -173,7 +186,7 @@ const StreamReset = builder.objectRef<ResetItem>('StreamReset').implement({
 const ChatEventUnion = builder.unionType('ChatEvent', {
   description: 'What a session\'s stream sends.',
   types: [
-    MessageCreated, MessageDelta, ReasoningDelta, MessageCompleted, MessageDeleted, MessageTruncated, CitationAdded, RunUpdated, RunStepUpdated,
+    MessageCreated, MessageDelta, ReasoningDelta, MessageCompleted, MessageDeleted, MessageTruncated, CitationAdded, RunUpdated, RunStepUpdated, ModelFellBack,
     UsageReported, SessionUpdated, TypingChanged, StreamCaughtUp, StreamReset,
   ],
   resolveType: (item) => typeOf(item as StreamItem) as never,

@@ -4,11 +4,11 @@
 import type { App } from '../context.ts';
 import { kysely } from '../platform/database.ts';
 import { createDraft, type DeltaMessage, type Draft } from './draft.ts';
-import { ChatSession, Message, Run } from './entity.ts';
+import { ChatSession, Message } from './entity.ts';
 import { readEvents, sessionStream, type StreamMessage } from './events.ts';
-import { readBlocks } from './messages.ts';
+import { readMessageText } from './messages.ts';
 import { createTypists, type Typists } from './typing.ts';
-import { walk, endOf, type Block, type LoggedEvent, type Step } from './walk.ts';
+import { walk, endOf, epochOf, noText, type LoggedEvent, type MessageText, type Step, type TextPosition } from './walk.ts';
 import type { Position } from './cursor.ts';
 
 /** Logged events kept in memory for each session that is followed. */
@@ -24,7 +24,7 @@ export interface Tail {
   /** Where a reader stands that has everything. */
   end(): Position;
   /** The text so far of the message that streams, if one does. */
-  draft(): { readonly messageId: string; readonly blocks: readonly Block[] } | null;
+  draft(): ({ readonly messageId: string } & MessageText) | null;
   /** The next step after a position, `undefined` when it lies behind this memory, null when there is nothing yet. */
   step(position: Position): Step | null | undefined;
   /** Who is typing. */
@@ -41,7 +41,7 @@ export interface OpenTail extends Tail {
   /** The message whose text has not moved since the last call: its saved draft may know more. */
   quiet(): string | null;
   /** Takes over saved text of the message that streams. */
-  load(messageId: string, saved: readonly Block[]): void;
+  load(messageId: string, saved: MessageText): void;
   close(): Promise<void>;
 }
 
@@ -107,8 +107,8 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
     if (delta.messageId !== streaming?.messageId) return;
     // Text that waits for what is missing before it has not moved.
     moved = streaming.take(delta);
-    // An attempt whose withdrawal of the text before was not heard: the rows have it.
-    if (delta.attempt > streaming.attempt) void fill();
+    // The withdrawal before it was not heard: the rows have it.
+    if (delta.epoch > streaming.epoch) void fill();
   }
 
   /** Whether text that was there when this was logged is not known here. */
@@ -121,11 +121,11 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
     ring.push(event);
     const messageId = event.payload['messageId'] as string | undefined;
     if (event.type === 'MessageCreated' && event.payload['streaming'] === true && messageId) {
-      streaming = createDraft(messageId, 1);
+      streaming = createDraft(messageId);
       drafts.set(messageId, streaming);
     }
     if (messageId && messageId === streaming?.messageId) {
-      if (event.type === 'MessageTruncated') streaming.truncate(event.payload as never, (event.payload['attempt'] as number | undefined) ?? streaming.attempt);
+      if (event.type === 'MessageTruncated') streaming.withdraw({ ...(event.payload as unknown as TextPosition), sequence: event.sequence });
       if (event.type === 'MessageCompleted' || event.type === 'MessageDeleted') streaming = null;
     }
     if (event.type === 'MessageDeleted') forget(messageId as string);
@@ -151,12 +151,16 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
           const events = await readEvents(app, sessionId, lastSequence, ringSize);
           for (const event of events) {
             // Text is saved with every event that it belongs before.
-            if (lacksText(event)) streaming?.load(await readBlocks(app, streaming.messageId));
+            if (lacksText(event)) streaming?.load(await readMessageText(app, streaming.messageId));
             if (event.sequence === lastSequence + 1) take(event);
           }
-          if (events.length < ringSize) break;
+          if (events.length === ringSize) continue;
+          if (!streaming) break;
+          const saved = await readMessageText(app, streaming.messageId);
+          load(streaming.messageId, saved);
+          // Else something was withdrawn meanwhile, whose event must be read first.
+          if (epochOf(saved) <= lastSequence) break;
         }
-        if (streaming) load(streaming.messageId, await readBlocks(app, streaming.messageId));
       } catch (error) {
         app.log.error({ err: error, sessionId }, 'a tail could not read its rows');
       } finally {
@@ -167,7 +171,7 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
     return filling;
   }
 
-  function load(messageId: string, saved: readonly Block[]): void {
+  function load(messageId: string, saved: MessageText): void {
     if (streaming?.messageId === messageId) streaming.load(saved);
   }
 
@@ -177,16 +181,19 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
     await unsubscribe();
   };
   try {
-    const state = await readState(app, sessionId);
-    if (!state) {
-      await close();
-      return null;
-    }
-    ({ lastSequence, clearedSequence } = state);
-    if (state.streaming) {
-      const { messageId, attempt } = state.streaming;
-      streaming = createDraft(messageId, attempt, await readBlocks(app, messageId));
-      drafts.set(messageId, streaming);
+    for (;;) {
+      const state = await readState(app, sessionId);
+      if (!state) {
+        await close();
+        return null;
+      }
+      const { messageId } = state;
+      const saved = messageId === null ? noText : await readMessageText(app, messageId);
+      // Else something was withdrawn between the two statements, and the log that we know does not say so.
+      if (epochOf(saved) > state.lastSequence) continue;
+      ({ lastSequence, clearedSequence } = state);
+      if (messageId !== null) drafts.set(messageId, (streaming = createDraft(messageId, saved)));
+      break;
     }
   } catch (error) {
     await close();
@@ -205,13 +212,13 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
       return clearedSequence;
     },
     end: () => endOf(lastSequence, streaming?.messageId ?? null, streaming?.blocks ?? []),
-    draft: () => streaming && { messageId: streaming.messageId, blocks: streaming.blocks },
+    draft: () => streaming,
     step(position) {
       const firstKept = lastSequence - ring.length + 1;
       if (position.sequence + 1 < firstKept) return undefined;
-      const blocks = position.messageId === null ? [] : drafts.get(position.messageId)?.blocks;
-      if (!blocks) return undefined;
-      return walk(position, ring[position.sequence + 1 - firstKept], blocks);
+      const text = position.messageId === null ? noText : drafts.get(position.messageId);
+      if (!text) return undefined;
+      return walk(position, ring[position.sequence + 1 - firstKept], text);
     },
     typists,
     get deleted() {
@@ -242,14 +249,12 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
   };
 }
 
-async function readState(app: App, sessionId: string): Promise<(SessionState & { streaming: { messageId: string; attempt: number } | null }) | null> {
-  const row = await kysely(app.database.fork(), ChatSession, Message, Run)
+/** As the row is now, with the id of the message that streams. */
+async function readState(app: App, sessionId: string): Promise<(SessionState & { messageId: string | null }) | undefined> {
+  return await kysely(app.database.fork(), ChatSession, Message)
     .selectFrom('chat_session')
     .leftJoin('message', (join) => join.onRef('message.sessionId', '=', 'chat_session.id').on('message.status', '=', 'STREAMING'))
-    .leftJoin('run', 'run.id', 'message.runId')
-    .select(['chat_session.lastSequence', 'chat_session.clearedSequence', 'message.id as messageId', 'run.attempt as attempt'])
+    .select(['chat_session.lastSequence', 'chat_session.clearedSequence', 'message.id as messageId'])
     .where('chat_session.id', '=', sessionId)
     .executeTakeFirst();
-  if (!row) return null;
-  return { lastSequence: row.lastSequence, clearedSequence: row.clearedSequence, streaming: row.messageId ? { messageId: row.messageId, attempt: row.attempt ?? 1 } : null };
 }

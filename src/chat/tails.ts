@@ -5,8 +5,9 @@ import type { App } from '../context.ts';
 import { kysely } from '../platform/database.ts';
 import { defineWatch } from '../platform/watch.ts';
 import { ChatSession } from './entity.ts';
-import { readBlocksOf } from './messages.ts';
+import { readMessageTexts } from './messages.ts';
 import { openTail, type OpenTail, type Tail } from './tail.ts';
+import { noText } from './walk.ts';
 
 /** The tails of this instance. */
 export interface Tails {
@@ -68,6 +69,6 @@ async function compareAll(app: App, tails: readonly OpenTail[]): Promise<void> {
     return messageId === null ? [] : [{ tail, messageId }];
   });
   if (quiet.length === 0) return;
-  const saved = await readBlocksOf(app, quiet.map(({ messageId }) => messageId));
-  for (const { tail, messageId } of quiet) tail.load(messageId, saved.get(messageId) ?? []);
+  const saved = await readMessageTexts(app, quiet.map(({ messageId }) => messageId));
+  for (const { tail, messageId } of quiet) tail.load(messageId, saved.get(messageId) ?? noText);
 }

@@ -10,13 +10,57 @@ export interface Block {
   readonly text: string;
 }
 
+/** A place in a message's text: UTF-16 units of one of its blocks. */
+export interface TextPosition {
+  readonly blockIndex: number;
+  readonly offset: number;
+}
+
+/** That text after a place no longer holds, since the event of this number. */
+export interface Withdrawal extends TextPosition {
+  readonly sequence: number;
+}
+
+/** A message's text as far as it is known, and what was withdrawn of it before it came to read so, in order. */
+export interface MessageText {
+  readonly blocks: readonly Block[];
+  readonly withdrawals: readonly Withdrawal[];
+}
+
+/** Text before anything is written. */
+export const noText: MessageText = { blocks: [], withdrawals: [] };
+
+/** Names the text between two withdrawals, within which it only grows: the number of the event that began it, 0 for the first. */
+export function epochOf({ withdrawals }: Pick<MessageText, 'withdrawals'>): number {
+  return withdrawals.at(-1)?.sequence ?? 0;
+}
+
+/** The blocks as far as a place. */
+export function cut(blocks: readonly Block[], { blockIndex, offset }: TextPosition): Block[] {
+  const last = blocks[blockIndex];
+  const kept = blocks.slice(0, blockIndex);
+  return last ? [...kept, { kind: last.kind, text: last.text.slice(0, offset) }] : kept;
+}
+
+/** How far a text of this epoch and a later one are the same; null for as far as it goes. */
+export function commonEnd(epoch: number, { withdrawals }: Pick<MessageText, 'withdrawals'>): TextPosition | null {
+  let end: TextPosition | null = null;
+  for (const withdrawal of withdrawals) if (withdrawal.sequence > epoch && (end === null || isBefore(withdrawal, end))) end = withdrawal;
+  return end;
+}
+
+/** Whether one place comes before another. */
+export function isBefore(one: TextPosition, other: TextPosition): boolean {
+  return one.blockIndex < other.blockIndex || (one.blockIndex === other.blockIndex && one.offset < other.offset);
+}
+
 /** An entry of a session's log. */
 export interface LoggedEvent {
   readonly sequence: number;
   readonly type: string;
   readonly payload: Readonly<Record<string, unknown>>;
   /** How far the streaming message's text stood when this was logged; null when none was streaming. */
-  readonly at: { readonly messageId: string; readonly blockIndex: number; readonly offset: number } | null;
+  readonly at: ({ readonly messageId: string } & TextPosition) | null;
   readonly occurredAt: Date;
 }
 
@@ -34,11 +78,11 @@ export type Step =
   | { readonly kind: 'delta'; readonly delta: Delta; readonly position: Position };
 
 /**
- * The next step of a reader at `position`: `next` is the logged event after it, if there is one; `blocks` is the text
- * known of the message that streams at the position. Null when there is nothing yet.
+ * The next step of a reader at `position`: `next` is the logged event after it, if there is one; `text` is what is known
+ * of the message that streams at the position, no older than the position. Null when there is nothing yet.
  */
-export function walk(position: Position, next: LoggedEvent | undefined, blocks: readonly Block[]): Step | null {
-  const delta = position.messageId === null ? null : nextDelta(position, blocks, textBefore(next, position.messageId));
+export function walk(position: Position, next: LoggedEvent | undefined, text: MessageText): Step | null {
+  const delta = position.messageId === null ? null : nextDelta(position, text.blocks, limitAt(position.sequence, textBefore(next, position.messageId), text));
   if (delta) {
     return { kind: 'delta', delta, position: { ...position, blockIndex: delta.blockIndex, offset: delta.offset + delta.text.length } };
   }
@@ -53,8 +97,14 @@ export function endOf(sequence: number, messageId: string | null, blocks: readon
     : { sequence, messageId, blockIndex: last, offset: blocks[last]?.text.length ?? 0 };
 }
 
+/** Before a withdrawal the text of after it is not there yet, except what it kept. */
+function limitAt(sequence: number, limit: TextPosition, text: MessageText): TextPosition {
+  const common = commonEnd(sequence, text);
+  return common && isBefore(common, limit) ? common : limit;
+}
+
 /** How much text belongs before `next`: all of it before the end and when nothing is logged yet, none before a withdrawal. */
-function textBefore(next: LoggedEvent | undefined, messageId: string): { blockIndex: number; offset: number } {
+function textBefore(next: LoggedEvent | undefined, messageId: string): TextPosition {
   const all = { blockIndex: Number.MAX_SAFE_INTEGER, offset: 0 };
   if (!next) return all;
   if (next.type === 'MessageCompleted' && next.payload['messageId'] === messageId) return all;
@@ -62,7 +112,7 @@ function textBefore(next: LoggedEvent | undefined, messageId: string): { blockIn
   return next.at;
 }
 
-function nextDelta(position: Position, blocks: readonly Block[], limit: { blockIndex: number; offset: number }): Delta | null {
+function nextDelta(position: Position, blocks: readonly Block[], limit: TextPosition): Delta | null {
   for (let blockIndex = position.blockIndex; blockIndex < blocks.length && blockIndex <= limit.blockIndex; blockIndex++) {
     const block = blocks[blockIndex] as Block;
     const offset = blockIndex === position.blockIndex ? position.offset : 0;
@@ -78,9 +128,8 @@ function after(position: Position, { sequence, type, payload }: LoggedEvent): Po
   if (messageId === undefined || messageId !== position.messageId) return { ...position, sequence };
   if (type === 'MessageCompleted' || type === 'MessageDeleted') return { sequence, messageId: null, blockIndex: 0, offset: 0 };
   if (type === 'MessageTruncated') {
-    const blockIndex = payload['blockIndex'] as number;
-    const offset = payload['offset'] as number;
-    if (position.blockIndex > blockIndex || (position.blockIndex === blockIndex && position.offset > offset)) return { sequence, messageId, blockIndex, offset };
+    const { blockIndex, offset } = payload as unknown as TextPosition;
+    if (isBefore({ blockIndex, offset }, position)) return { sequence, messageId, blockIndex, offset };
   }
   return { ...position, sequence };
 }

@@ -5,6 +5,8 @@ import type { z } from 'zod';
 import type { Context } from '../context.ts';
 import type { ModelAttempt, ModelUsage } from '../models/ask.ts';
 import type { Models } from '../models/catalog.ts';
+import type { ErrorCode } from '../platform/errors.ts';
+import type { Written } from './state.ts';
 
 /** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
 export interface RetrievalSettings {
@@ -66,10 +68,20 @@ export interface CitationPart {
   answerEnd: number;
 }
 
+/** Another model goes on, by its id in the catalog: of the answer only what stood when the question was asked still holds. */
+export interface FellBackPart {
+  type: 'fellBack';
+  from: string;
+  to: string;
+  errorCode: ErrorCode;
+  keep: Written;
+}
+
 /** What happens during a run, in the order in which it happens. */
 export type RunPart =
   | StepPart
   | CitationPart
+  | FellBackPart
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
   | ({ type: 'usage' } & ModelUsage)
@@ -97,6 +109,8 @@ export interface RunScope {
   history(): Promise<readonly Turn[]>;
   /** The visible text that the run has emitted so far. */
   answer(): string;
+  /** How far the answer has come. */
+  written(): Written;
   emit(part: RunPart): void;
   /**
    * Does what changes our rows, once in the run: the effect and the record of its call commit together, and a repetition

@@ -82,6 +82,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
     signal,
     history: () => scope.history(),
     answer: () => scope.answer(),
+    written: () => scope.written(),
     once: (call, effect) => scope.once(call, effect),
     emit: (part) => {
       if (!over && !steps.closed) scope.emit(part);

@@ -27,6 +27,7 @@ export function openScope(runId = 'run'): TestScope {
     parts,
     history: () => Promise.resolve([]),
     answer: () => '',
+    written: () => ({ blockIndex: 0, offset: 0, citations: 0 }),
     emit: (part) => void parts.push(part),
     once: () => Promise.reject(new Error('No effects here.')),
     steps: () => parts.filter((part): part is StepPart => part.type === 'step').map(({ node, status }) => `${node} ${status}`),

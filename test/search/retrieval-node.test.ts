@@ -106,6 +106,7 @@ async function scope(settings: Partial<RetrievalSettings>, signal = new AbortCon
     },
     history: async () => [],
     answer: () => '',
+    written: () => ({ blockIndex: 0, offset: 0, citations: 0 }),
     emit: (part) => parts.push(part),
     once: () => Promise.reject(new Error('No effects here.')),
   };

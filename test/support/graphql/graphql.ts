@@ -393,6 +393,7 @@ export type EventsSubscription = { chatEvents:
     | { __typename: 'MessageDeleted', cursor: string }
     | { __typename: 'MessageDelta', cursor: string, messageId: string, offset: number, text: string }
     | { __typename: 'MessageTruncated', cursor: string }
+    | { __typename: 'ModelFellBack', cursor: string }
     | { __typename: 'ReasoningDelta', cursor: string }
     | { __typename: 'RunStepUpdated', cursor: string }
     | { __typename: 'RunUpdated', cursor: string, runStatus: RunStatus, error: { message: string } | null }
