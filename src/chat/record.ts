@@ -15,7 +15,7 @@ import { branchIds } from './messages.ts';
 import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
-import { cut, isBefore, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
+import { cut, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
 
 /** Milliseconds between two savings of a streaming message's text. */
 const saveIntervalMs = 250;

@@ -7,14 +7,22 @@ export const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sess
   ... on StreamCaughtUp { cursor }
   ... on MessageCreated { message { id role } }
   ... on MessageDelta { messageId blockIndex offset text }
+  ... on ReasoningDelta { messageId blockIndex offset text }
   ... on MessageTruncated { messageId blockIndex offset cause }
   ... on MessageDeleted { messageId }
   ... on MessageCompleted { message { id text } }
+  ... on CitationAdded { messageId citation { index } }
+  ... on ModelFellBack { runId errorCode discardedChars }
   ... on RunUpdated { runStatus attempt run { id } }
   ... on TypingChanged { isTyping typing { isAssistant user { id } } } } }`;
 
 // biome-ignore lint: one of the union that the query above names.
 type Event = any;
+
+interface Block {
+  readonly type: 'MessageDelta' | 'ReasoningDelta';
+  readonly text: string;
+}
 
 export interface StrictClient {
   /** Takes an event of the stream. */
@@ -23,8 +31,10 @@ export interface StrictClient {
   readonly cursor: string;
   /** Everything that was not as promised. */
   readonly faults: readonly string[];
-  /** The texts of the answers so far, by message. */
+  /** The visible texts of the answers so far, by message. */
   readonly texts: ReadonlyMap<string, string>;
+  /** Their blocks, visible text and reasoning. */
+  readonly blocks: ReadonlyMap<string, readonly Block[]>;
   /** The final states of the runs, in their order. */
   readonly ends: readonly string[];
 }
@@ -32,6 +42,7 @@ export interface StrictClient {
 /** Opens a client that has nothing yet and begins after a cursor. */
 export function createStrictClient(start: string): StrictClient {
   const texts = new Map<string, string>();
+  const blocks = new Map<string, Block[]>();
   const faults: string[] = [];
   const ends: string[] = [];
   const over = new Set<string>();
@@ -40,13 +51,21 @@ export function createStrictClient(start: string): StrictClient {
   let streaming: string | null = null;
   let running: string | null = null;
 
-  function applyDelta({ messageId, blockIndex, offset, text, sequence: before }: Event): void {
-    const known = texts.get(messageId) ?? '';
+  function applyDelta({ __typename: type, messageId, blockIndex, offset, text, sequence: before }: Event): void {
+    const known = blocks.get(messageId) ?? [];
+    const block = known[blockIndex];
     if (messageId !== streaming) faults.push(`text of a message that does not stream, after ${sequence}`);
-    if (blockIndex !== 0) faults.push(`text of block ${blockIndex}`);
+    if (blockIndex < known.length - 1 || blockIndex > known.length) faults.push(`text of block ${blockIndex} after ${known.length} blocks`);
+    if (block && block.text !== '' && block.type !== type) faults.push(`${type} in a block of ${block.type}`);
     if (sequence !== 0 && before !== sequence) faults.push(`text after event ${before}, when ${sequence} was the last`);
-    if (offset !== known.length) faults.push(`text at ${offset} after ${known.length} units`);
-    texts.set(messageId, known + text);
+    if (offset !== (block?.text.length ?? 0)) faults.push(`text at ${offset} after ${block?.text.length ?? 0} units`);
+    known[blockIndex] = { type, text: (block?.text ?? '') + text };
+    setBlocks(messageId, known);
+  }
+
+  function setBlocks(messageId: string, known: Block[]): void {
+    blocks.set(messageId, known);
+    texts.set(messageId, known.map(({ type, text }) => (type === 'MessageDelta' ? text : '')).join(''));
   }
 
   function applyRun({ runStatus, run: { id } }: Event): void {
@@ -70,11 +89,16 @@ export function createStrictClient(start: string): StrictClient {
       if (event.message.role !== 'ASSISTANT') return;
       if (streaming !== null) faults.push('a second message streams');
       streaming = event.message.id;
-      texts.set(event.message.id, '');
+      setBlocks(event.message.id, []);
     } else if (type === 'MessageTruncated') {
-      texts.set(event.messageId, (texts.get(event.messageId) ?? '').slice(0, event.offset));
+      const known = blocks.get(event.messageId) ?? [];
+      const kept = known.slice(0, event.blockIndex);
+      const cut = known[event.blockIndex];
+      if (cut && event.offset > 0) kept.push({ ...cut, text: cut.text.slice(0, event.offset) });
+      setBlocks(event.messageId, kept);
     } else if (type === 'MessageDeleted') {
       texts.delete(event.messageId);
+      blocks.delete(event.messageId);
       if (streaming === event.messageId) streaming = null;
     } else if (type === 'MessageCompleted') {
       const { id, text } = event.message;
@@ -89,7 +113,7 @@ export function createStrictClient(start: string): StrictClient {
       const { __typename: type } = event;
       if (type === 'TypingChanged') return;
       if (type === 'StreamReset') faults.push('the stream was reset');
-      else if (type === 'MessageDelta') applyDelta(event);
+      else if (type === 'MessageDelta' || type === 'ReasoningDelta') applyDelta(event);
       else if (type !== 'StreamCaughtUp') applyLogged(event);
       cursor = event.cursor;
     },
@@ -98,6 +122,7 @@ export function createStrictClient(start: string): StrictClient {
     },
     faults,
     texts,
+    blocks,
     ends,
   };
 }
