@@ -9,7 +9,7 @@ import { ProviderError } from '../../src/models/failures.ts';
 import { openChat, sendTo, storedAnswers } from '../support/answers.ts';
 import { createTestApp, type Subscription, type TestApp, type TestUser } from '../support/app.ts';
 import { createSession, rowIdOf } from '../support/chats.ts';
-import { createStrictClient, EVENTS, isEnd, type StrictClient } from '../support/strict.ts';
+import { applyVersions, createStrictClient, EVENTS, isEnd, type StrictClient } from '../support/strict.ts';
 import { createVoice, createVoiceProfile, type Visit } from '../support/voice.ts';
 
 const voice = createVoice();
@@ -41,39 +41,23 @@ async function begin(profile = profileId): Promise<Begun> {
 const shows = (text: string) => ({ chatEvents }: { chatEvents: { text?: string } }): boolean => chatEvents.text?.includes(text) ?? false;
 const is = (type: string) => ({ chatEvents }: { chatEvents: { __typename: string } }): boolean => chatEvents.__typename === type;
 
-/**
- * Applies the results of a stream one by one. `versions` are the texts between the withdrawals: what the client has must
- * always be a beginning of the one whose turn it is.
- */
-function applyAll(client: StrictClient, stream: Pick<Subscription, 'events'>, versions: readonly string[], withdrawn = 0): number {
-  for (const { chatEvents } of stream.events) {
-    client.apply(chatEvents);
-    if (chatEvents.__typename === 'MessageTruncated') withdrawn++;
-    for (const [id, blocks] of client.blocks) {
-      const text = blocks.map((block) => block.text).join('');
-      if (!versions[withdrawn]?.startsWith(text)) throw new Error(`${id} reads ${JSON.stringify(text)} after ${withdrawn} withdrawals`);
-    }
-  }
-  return withdrawn;
-}
-
 /** Checks a stream from the run's beginning, every resumption of it, and what is stored. */
 async function check({ sessionId, cursor, stream }: Begun, versions: readonly string[], visible = versions.at(-1)): Promise<StrictClient> {
   await stream.until(isEnd);
   stream.stop();
   const client = createStrictClient(cursor);
-  expect(applyAll(client, stream, versions)).toBe(versions.length - 1);
+  expect(applyVersions(client, stream.events, versions)).toBe(versions.length - 1);
   expect(client.faults).toEqual([]);
   expect([...client.texts.values()]).toEqual([visible]);
   expect(client.texts).toEqual(await storedAnswers(ada, sessionId));
   const events = stream.events.filter(({ chatEvents }) => chatEvents.cursor !== undefined);
   for (const [index, { chatEvents }] of events.entries()) {
     const again = createStrictClient(cursor);
-    const withdrawn = applyAll(again, { events: events.slice(0, index + 1) }, versions);
+    const withdrawn = applyVersions(again, events.slice(0, index + 1), versions);
     const rest = ada.subscribe(EVENTS, { s: sessionId, a: chatEvents.cursor });
     await rest.until(is('StreamCaughtUp'));
     rest.stop();
-    expect(applyAll(again, rest, versions, withdrawn)).toBe(versions.length - 1);
+    expect(applyVersions(again, rest.events, versions, withdrawn)).toBe(versions.length - 1);
     expect(again.faults).toEqual([]);
     expect(again.texts).toEqual(client.texts);
     expect(again.ends).toEqual(client.ends);
@@ -333,15 +317,15 @@ it('a run that falls back and is taken over withdraws each text once, for reader
       await late.until(isEnd);
       const versions = ['Kept. old words', 'Kept. newer words, half', 'Kept. last words'];
       const client = createStrictClient(cursor);
-      expect(applyAll(client, late, versions)).toBe(2);
+      expect(applyVersions(client, late.events, versions)).toBe(2);
       expect([client.faults, [...client.texts.values()], client.ends]).toEqual([[], ['Kept. last words'], ['SUCCEEDED']]);
       for (const [index, { chatEvents }] of known.entries()) {
         const resumed = createStrictClient(cursor);
-        const withdrawn = applyAll(resumed, { events: known.slice(0, index + 1) }, versions);
+        const withdrawn = applyVersions(resumed, known.slice(0, index + 1), versions);
         const rest = again.subscribe(EVENTS, { s: sessionId, a: chatEvents.cursor });
         await rest.until(is('StreamCaughtUp'));
         rest.stop();
-        expect(applyAll(resumed, rest, versions, withdrawn)).toBe(2);
+        expect(applyVersions(resumed, rest.events, versions, withdrawn)).toBe(2);
         expect(resumed.faults).toEqual([]);
         expect(resumed.texts).toEqual(client.texts);
       }

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelCall } from './model-server.ts';
 import type { TestUser } from './visitor.ts';
 
-/** Makes a session with a profile of its own, which answers without documents. */
-export async function openChat(user: TestUser, visibility: 'PRIVATE' | 'WORKSPACE' = 'PRIVATE'): Promise<string> {
-  const { createProfile } = await user.ask('mutation { createProfile(input: { name: "P", systemPrompt: "Answer.", retrieval: { mode: OFF } }) { profile { id } userErrors { message } } }');
+/** Makes a session with a profile of its own, which answers without documents; models go on for it in this order. */
+export async function openChat(user: TestUser, visibility: 'PRIVATE' | 'WORKSPACE' = 'PRIVATE', fallbacks: readonly string[] = []): Promise<string> {
+  const fallbackModelIds = fallbacks.map((id) => Buffer.from(`Model:${id}`).toString('base64url'));
+  const { createProfile } = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input: { name: 'P', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' }, fallbackModelIds } });
   const { createChatSession } = await user.ask('mutation ($input: CreateChatSessionInput!) { createChatSession(input: $input) { session { id } userErrors { message } } }', { input: { profileId: createProfile.profile.id, visibility } });
   return createChatSession.session.id;
 }

@@ -8,6 +8,8 @@ export interface ModelCall {
   readonly body: { model: string; messages: { role: string; content: string }[] };
   /** Sends a piece of the answer. */
   say(text: string): void;
+  /** Cuts the connection, in the middle of the answer. */
+  cut(): void;
   /** Ends the answer, with usage. */
   end(usage?: { prompt_tokens: number; completion_tokens: number }): void;
   /** Resolves when the caller has closed the connection before the end. */
@@ -44,6 +46,7 @@ export async function startModelServer(): Promise<ModelServer> {
       body,
       abandoned,
       say: (content) => chunk({ choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }] }),
+      cut: () => void response.destroy(),
       end(usage = { prompt_tokens: 7, completion_tokens: 3 }) {
         chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
         chunk({ choices: [], usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });

@@ -134,6 +134,24 @@ export function applied(results: readonly { readonly chatEvents: Event }[], curs
   return client;
 }
 
+/**
+ * Applies results of a subscription to one answer, one by one, and returns how often its text was withdrawn by then.
+ * `versions` are the texts between the withdrawals, reasoning included: throws when the client has anything but a beginning
+ * of the one whose turn it is.
+ */
+export function applyVersions(client: StrictClient, results: readonly { readonly chatEvents: Event }[], versions: readonly string[], withdrawnBefore = 0): number {
+  let withdrawn = withdrawnBefore;
+  for (const { chatEvents } of results) {
+    client.apply(chatEvents);
+    if (chatEvents.__typename === 'MessageTruncated') withdrawn++;
+    for (const blocks of client.blocks.values()) {
+      const text = blocks.map((block) => block.text).join('');
+      if (!versions[withdrawn]?.startsWith(text)) throw new Error(`A client reads ${JSON.stringify(text)} after ${withdrawn} withdrawals.`);
+    }
+  }
+  return withdrawn;
+}
+
 /** Whether a result is the end of a run. */
 export function isEnd({ chatEvents }: { readonly chatEvents?: Event }): boolean {
   return ['SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT'].includes(chatEvents?.runStatus);

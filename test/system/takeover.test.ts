@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
 import { seeded, soak, soakMs } from '../support/soak.ts';
-import { applied, EVENTS, isEnd } from '../support/strict.ts';
+import { applied, createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 import type { TestUser } from '../support/visitor.ts';
 
 const calls = 6;
@@ -28,7 +28,8 @@ beforeAll(async () => {
       onCall(call);
     }
   })();
-  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn' });
+  // Models fail here as often as a test wants.
+  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn', CIRCUIT_FAILURES: '1000' });
   rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
   await rows.query('create table tally (run_id uuid, call int)');
 });
@@ -44,14 +45,14 @@ async function instanceIdOf(instance: Instance, user: TestUser): Promise<string>
   return (await user.at(instance).ask('{ status { instanceId } }')).status.instanceId;
 }
 
-/** A session whose answers begin with effects and go on with the model's words. */
-async function openSession(user: TestUser): Promise<string> {
+/** A session whose answers begin with effects and go on with the model's words, or with those of others in its place. */
+async function openSession(user: TestUser, fallbacks: readonly string[] = []): Promise<string> {
   const graph = {
     name: 'effects',
     nodes: [{ id: 'tally', type: 'tally', config: { calls } }, { id: 'ask', type: 'prompt' }, { id: 'check', type: 'output' }],
     edges: [{ from: 'start', to: 'tally' }, { from: 'tally', to: 'ask' }, { from: 'ask', to: 'check' }, { from: 'check', to: 'end' }],
   };
-  const profile = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input: { name: 'P', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' }, graph } });
+  const profile = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input: { name: 'P', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' }, fallbackModelIds: fallbacks.map((id) => Buffer.from(`Model:${id}`).toString('base64url')), graph } });
   const session = await user.ask('mutation ($input: CreateChatSessionInput!) { createChatSession(input: $input) { session { id } } }', { input: { profileId: profile.createProfile.profile.id } });
   return session.createChatSession.session.id;
 }
@@ -177,6 +178,63 @@ it('an owner that sleeps past its lease and wakes up writes no row, tells nothin
     stream.stop();
     atSleeper.stop();
   }
+  for (const instance of instances) await instance.stop();
+});
+
+it(`a run whose instance is killed while models fail and others go on never mixes their texts: ${soak(15)} kills`, { timeout: soakMs(120_000) }, async () => {
+  const random = seeded(20261125);
+  const chain = ['openai:gpt-4o', 'openai:gpt-4', 'openai:gpt-3.5-turbo'];
+  let instances = [await start(), await start()];
+  const ada = await instances[0]!.signUp();
+  let fellBack = 0;
+  let taken = 0;
+  let made = 0;
+  onCall = async (call) => {
+    const name = `#${++made} `;
+    const isLast = call.body.model === 'gpt-3.5-turbo';
+    const length = 1 + Math.floor(random() * 12);
+    let gone = false;
+    void call.abandoned.then(() => (gone = true));
+    for (let piece = 0; piece < length && !gone; piece++) {
+      call.say(name);
+      await sleep(8);
+    }
+    if (gone) return;
+    if (isLast) call.end();
+    else call.cut();
+  };
+  for (let kill = 0; kill < soak(15); kill++) {
+    const sessionId = await openSession(ada.at(instances[0]!), chain);
+    const { runId, cursor } = await send(ada.at(instances[kill % 2]!), sessionId);
+    const owner = await ownerOf(runId);
+    const ids = await Promise.all(instances.map((instance) => instanceIdOf(instance, ada)));
+    const victim = instances[ids.indexOf(owner)]!;
+    const survivor = instances[1 - ids.indexOf(owner)]!;
+    const stream = ada.at(survivor).subscribe(EVENTS, { s: sessionId, a: cursor });
+    await stream.until((event) => event.chatEvents.text?.includes('#'));
+    await sleep(Math.floor(random() * 120));
+    await victim.kill();
+    await stream.until(isEnd);
+    stream.stop();
+    const client = createStrictClient(cursor);
+    for (const { chatEvents } of stream.events) {
+      client.apply(chatEvents);
+      if (chatEvents.__typename === 'ModelFellBack') fellBack++;
+      // What the effects say is before, and stays; after it stands what one call of a model said.
+      for (const text of client.texts.values()) {
+        expect(new Set(text.match(/#\d+/g)).size).toBeLessThanOrEqual(1);
+        expect(told.startsWith(text) || text.startsWith(told)).toBe(true);
+      }
+    }
+    expect(client.faults).toEqual([]);
+    expect(client.ends).toEqual(['SUCCEEDED']);
+    if (stream.events.some((event) => event.chatEvents.cause === 'RUN_TAKEN_OVER')) taken++;
+    instances = [survivor, await start()];
+  }
+  onCall = (call) => void speak(call);
+  console.info(`${soak(15)} kills while models fell back ${fellBack} times: ${taken} runs taken over`);
+  expect(taken).toBeGreaterThanOrEqual(soak(15) * 0.4);
+  expect(fellBack).toBeGreaterThan(soak(15));
   for (const instance of instances) await instance.stop();
 });
 

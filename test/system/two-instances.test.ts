@@ -8,7 +8,7 @@ import { startProxy, type Proxy } from '../support/proxy.ts';
 import { readOverSse } from '../support/reading.ts';
 import { seeded, soak, soakMs, stretched } from '../support/soak.ts';
 import { openSocket } from '../support/socket.ts';
-import { applied, EVENTS, isEnd } from '../support/strict.ts';
+import { applied, applyVersions, createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 import type { Subscription, TestUser } from '../support/visitor.ts';
 
 /** What is read from rows once in a second or two is known by then. */
@@ -23,7 +23,8 @@ let ada: TestUser;
 
 beforeAll(async () => {
   model = await startModelServer();
-  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'error' });
+  // Models fail here as often as a test wants.
+  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'error', CIRCUIT_FAILURES: '1000' });
   proxy = await startProxy(cluster.redis.url);
   rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
   here = await cluster.start({ REDIS_URL: proxy.url });
@@ -96,6 +97,59 @@ it('with one in twenty messages lost an answer is at most a second behind the mo
   expect(Math.max(...delays)).toBeLessThanOrEqual(stretched(1_000));
 });
 
+/** An answer that two models begin and a third one gives, to readers on both instances and to those who resume anywhere. */
+async function expectFallback(): Promise<void> {
+  const sessionId = await openChat(ada, 'PRIVATE', ['openai:gpt-4o', 'openai:gpt-4']);
+  const { runId, cursor } = await sendTo(ada, sessionId, 'Hello');
+  let call = await model.call();
+  const other = await otherThanOwner(sessionId);
+  const readers = [here, there].map((instance) => ada.at(instance as Instance).subscribe(EVENTS, { s: sessionId, a: cursor }));
+  const versions = ['The first model begins at length', 'The second says', 'The third model says it all, and more than the first'];
+  for (const [index, version] of versions.entries()) {
+    if (index > 0) call = await model.call();
+    const half = Math.ceil(version.length / 2);
+    call.say(version.slice(0, half));
+    call.say(version.slice(half));
+    const has = ({ chatEvents }: { chatEvents: { __typename: string; offset?: number; text?: string; sequence?: number } }): boolean =>
+      chatEvents.__typename === 'MessageDelta' && chatEvents.offset! + chatEvents.text!.length === version.length;
+    await within(soonMs, Promise.all(readers.map((reader) => reader.until(has))));
+    if (index < 2) call.cut();
+    else call.end();
+  }
+  // Both: a cursor of one instance is from the future for another that has not heard as much.
+  await within(soonMs, Promise.all(readers.map((reader) => reader.until(isEnd))));
+  for (const reader of readers) {
+    reader.stop();
+    const client = createStrictClient(cursor);
+    expect(applyVersions(client, reader.events, versions)).toBe(2);
+    expect([client.faults, client.ends, [...client.texts.values()]]).toEqual([[], ['SUCCEEDED'], versions.slice(2)]);
+    const events = reader.events.filter(({ chatEvents }) => chatEvents.cursor !== undefined);
+    for (const [index, { chatEvents }] of events.entries()) {
+      const resumed = createStrictClient(cursor);
+      const withdrawn = applyVersions(resumed, events.slice(0, index + 1), versions);
+      const rest = ada.at(other).subscribe(EVENTS, { s: sessionId, a: chatEvents.cursor });
+      await rest.until(({ chatEvents }) => chatEvents.__typename === 'StreamCaughtUp');
+      rest.stop();
+      expect(applyVersions(resumed, rest.events, versions, withdrawn)).toBe(2);
+      expect([resumed.faults, resumed.ends, resumed.texts]).toEqual([[], ['SUCCEEDED'], client.texts]);
+    }
+  }
+  const { run } = await ada.at(other).ask('query ($id: ID!) { run(id: $id) { attempts { model { name } succeeded errorCode isFallback } } }', { id: runId });
+  expect(run.attempts).toEqual([
+    { model: { name: 'gpt-4o-mini' }, succeeded: false, errorCode: 'PROVIDER_UNAVAILABLE', isFallback: false },
+    { model: { name: 'gpt-4o' }, succeeded: false, errorCode: 'PROVIDER_UNAVAILABLE', isFallback: true },
+    { model: { name: 'gpt-4' }, succeeded: true, errorCode: null, isFallback: true },
+  ]);
+}
+
+it('when another model goes on nobody sees its text before the first was withdrawn, nor that one after, with every second message lost', { timeout: soakMs(60_000) }, async () => {
+  const random = seeded(20261125);
+  await expectFallback();
+  proxy.dropMessages(() => random() < 0.5);
+  for (let round = 0; round < soak(5); round++) await expectFallback();
+  await proxy.restore();
+});
+
 describe.each([
   ['with every message of Redis lost', (): void => proxy.dropMessages(true)],
   ['with Redis gone', (): void => proxy.refuse()],
@@ -111,6 +165,8 @@ describe.each([
     expect(percentile(delays, 95)).toBeLessThanOrEqual(1_000);
     expect(Math.max(...delays)).toBeLessThanOrEqual(stretched(1_000));
   });
+
+  it('another model goes on just as exactly', () => expectFallback());
 
   it('session lists hear of sessions that are made, renamed, used and deleted elsewhere, if they may see them', async () => {
     const bob = await (here as Instance).signUpInto(ada, 'MEMBER');
