@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sessionStream, type StreamMessage } from '../../src/chat/events.ts';
+import { readMessageText } from '../../src/chat/messages.ts';
+import { openTail } from '../../src/chat/tail.ts';
+import type { MessageText } from '../../src/chat/walk.ts';
 import { ProviderError } from '../../src/models/failures.ts';
 import { openChat, sendTo, storedAnswers } from '../support/answers.ts';
 import { createTestApp, type Subscription, type TestApp, type TestUser } from '../support/app.ts';
@@ -194,13 +197,15 @@ describe('when another model goes on', () => {
     cite(1);
     const keep = visit.run.written();
     expect(keep.citations).toBe(1);
+    visit.say(' and two [2]');
     cite(2);
     await stream.until(({ chatEvents }) => chatEvents.citation?.index === 2);
     visit.fallBack(keep);
+    visit.say(', but three [3]');
     cite(3);
     expect(visit.run.written().citations).toBe(2);
     visit.end();
-    await check(begun, ['One [1]', 'One [1]']);
+    await check(begun, ['One [1] and two [2]', 'One [1], but three [3]']);
     expect((await attemptsOf(begun.runId)).outputMessage.citations).toEqual([{ index: 1 }, { index: 3 }]);
   });
 
@@ -280,6 +285,50 @@ it('a reader who comes while the answer streams has the text of now, whatever wa
   expect(late.events.filter(is('MessageDelta')).map(({ chatEvents }) => [chatEvents.offset, chatEvents.text])).toEqual([[0, 'new'], [3, ' and more']]);
   visit.end();
   await check(begun, ['old', 'new and more']);
+});
+
+it('an instance that hears nothing shows saved text only as far as it knows of withdrawals', async () => {
+  const begun = await begin();
+  const { sessionId, stream, visit } = begun;
+  const keep = visit.run.written();
+  visit.say('old text');
+  await stream.until(shows('old'));
+  const deaf: typeof parley.app = Object.create(parley.app, { bus: { value: { subscribe: async () => async () => undefined } } });
+  const tail = (await openTail(deaf, rowIdOf(sessionId)))!;
+  const { messageId } = tail.draft()!;
+  const saved = async (text: string): Promise<MessageText> => {
+    for (;;) {
+      const known = await readMessageText(parley.app, messageId);
+      if (known.blocks[0]?.text === text) return known;
+      await nextTurn();
+    }
+  };
+  const read = (): unknown[] => {
+    const all: unknown[] = [];
+    for (let step = tail.step(position); step; step = tail.step(position)) {
+      position = step.position;
+      all.push(step.kind === 'delta' ? step.delta.text : step.event.type);
+    }
+    return all;
+  };
+  let position = { ...tail.end(), blockIndex: 0, offset: 0 };
+  const before = await saved('old text');
+  tail.load(messageId, before);
+  expect(read()).toEqual(['old text']);
+  visit.fallBack(keep);
+  visit.say('new text, and longer');
+  // The rows have it all; of the log it knows nothing yet.
+  tail.load(messageId, await saved('new text, and longer'));
+  expect(read()).toEqual([]);
+  const filled = new Promise<void>((resolve) => void tail.listen(resolve));
+  tail.compare({ lastSequence: tail.lastSequence + 2, clearedSequence: 0 });
+  await filled;
+  // A statement that was slow brings how it was before.
+  tail.load(messageId, before);
+  expect(read()).toEqual(['MessageTruncated', 'ModelFellBack', 'new text, and longer']);
+  await tail.close();
+  visit.end();
+  await check(begun, ['old text', 'new text, and longer']);
 });
 
 it('a run that falls back and is taken over withdraws each text once, for readers of before, within and after', async () => {
