@@ -12,7 +12,8 @@ export const anthropic: ProviderAdapter = {
       model,
       apiKey,
       anthropicApiUrl: baseUrl,
-      clientOptions: { fetch: fetch as never },
+      // Its client would print what it cannot read.
+      clientOptions: { fetch: fetch as never, logLevel: 'off' },
       // Its scale ends at 1.
       temperature: Math.min(temperature, 1),
       maxTokens: maxOutputTokens,

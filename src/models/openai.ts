@@ -14,7 +14,7 @@ export const openai: ProviderAdapter = {
     new ChatOpenAI({
       model,
       apiKey,
-      configuration: { baseURL: baseUrl, fetch },
+      configuration: { baseURL: baseUrl, fetch, logLevel: 'off' },
       // Reasoning models refuse a temperature.
       ...(/^(?:o\d|gpt-5)/.test(model) ? {} : { temperature }),
       maxTokens: maxOutputTokens,
@@ -41,7 +41,7 @@ function openaiEmbeddings(model: string, { baseUrl, apiKey, fetch }: Connection)
   return new OpenAIEmbeddings({
     model,
     apiKey,
-    configuration: { baseURL: baseUrl, fetch },
+    configuration: { baseURL: baseUrl, fetch, logLevel: 'off' },
     batchSize: embeddingBatch,
     stripNewLines: false,
     encodingFormat: 'float',
