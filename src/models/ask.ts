@@ -125,12 +125,11 @@ function askOne(model: AskedModel, isFallback: boolean, request: Omit<ChatReques
 }
 
 /** One request, from its sending to the end of its answer. */
-async function callOnce(model: AskedModel, { messages, options, tools, signal }: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, { limits, metrics }: CallParts, { answered }: Call): Promise<ChatAnswer> {
+async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, { limits, metrics }: CallParts, { answered }: Call): Promise<ChatAnswer> {
   const start = performance.now();
   const time = limitTime(limits.firstTokenMs, signal);
   const gates = { text: createTextGate(), reasoning: createTextGate() };
   let text = '';
-  let reasoned = false;
   let begun = false;
   let finish = null as ReturnType<typeof finishOf>;
   let reported = null as Tokens | null;
@@ -142,7 +141,6 @@ async function callOnce(model: AskedModel, { messages, options, tools, signal }:
   };
   const think = (piece: string): void => {
     if (piece === '') return;
-    reasoned = true;
     hooks.reasoning(piece);
   };
   try {
@@ -169,7 +167,6 @@ async function callOnce(model: AskedModel, { messages, options, tools, signal }:
     say(gates.text.end());
     if (finish === 'FILTERED') throw new FilteredError('The answer was withheld.');
     if (finish === null) throw new NoAnswerError('The stream ended before the answer did.');
-    if (text === '' && !reasoned && requested === null) throw new NoAnswerError('The answer is empty.');
     report(reported);
     const toolCalls = callsOf(requested);
     return { modelId: model.id, text, toolCalls, finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish };
