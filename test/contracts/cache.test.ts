@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis as Client } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLocalBus, type Bus } from '../../src/platform/bus.ts';
-import { cacheKind, cacheKinds, openCache, type Cache, type CacheKind } from '../../src/platform/cache.ts';
+import { cacheKind, cacheKinds, maxTags, openCache, type Cache, type CacheKind } from '../../src/platform/cache.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics, type Metrics } from '../../src/platform/metrics.ts';
 import { openRedis, type Redis } from '../../src/platform/redis.ts';
@@ -176,6 +176,45 @@ describe.each(Object.entries(setups))('the cache %s', (_name, setup) => {
     expect(await cache.get(few, key)).toBeNull();
   });
 
+  it('withdraws all values with a tag, of every kind, and no others', async () => {
+    const { cache } = await setup();
+    const [first, second] = [randomUUID(), randomUUID()];
+    await cache.set(things, `${first}a`, one, { ...minute, tags: [first] });
+    await cache.set(few, `${first}b`, 'b', { ...minute, tags: [second, first] });
+    await cache.set(things, `${first}c`, two, { ...minute, tags: [second] });
+    await cache.set(things, `${first}d`, two, minute);
+    expect(await cache.get(few, `${first}b`)).toBe('b');
+    await cache.invalidate([first, randomUUID()]);
+    expect(await cache.get(things, `${first}a`)).toBeNull();
+    expect(await cache.get(few, `${first}b`)).toBeNull();
+    expect(await cache.get(things, `${first}c`)).toEqual(two);
+    expect(await cache.get(things, `${first}d`)).toEqual(two);
+    await cache.invalidate([]);
+    // What is set afterwards stays, with the tags that it has now.
+    await cache.set(things, `${first}a`, two, { ...minute, tags: [first] });
+    await cache.set(things, `${first}c`, one, { ...minute, tags: [first] });
+    await cache.invalidate([second]);
+    expect(await cache.get(things, `${first}a`)).toEqual(two);
+    expect(await cache.get(things, `${first}c`)).toEqual(one);
+    await cache.invalidate([first, second]);
+    expect(await cache.get(things, `${first}a`)).toBeNull();
+    expect(await cache.get(things, `${first}c`)).toBeNull();
+  });
+
+  it('withdraws what is being set, and takes no more tags than it can keep', async () => {
+    const { cache } = await setup();
+    const tag = randomUUID();
+    const setting = Array.from({ length: 20 }, (_, index) => cache.set(things, `${tag}${index}`, one, { ...minute, tags: [tag] }));
+    await cache.invalidate([tag]);
+    await Promise.all(setting);
+    for (let index = 0; index < 20; index++) expect(await cache.get(things, `${tag}${index}`)).toBeNull();
+    const tags = Array.from({ length: maxTags + 1 }, (_, index) => `${tag}${index}`);
+    await expect(cache.set(things, tag, one, { ...minute, tags })).rejects.toThrow('tags');
+    await cache.set(things, tag, one, { ...minute, tags: tags.slice(1) });
+    await cache.invalidate(tags);
+    expect(await cache.get(things, tag)).toBeNull();
+  });
+
   it('counts hits and misses of each kind in each layer', async () => {
     const { cache, metrics, redis } = await setup();
     const key = randomUUID();
@@ -200,6 +239,14 @@ describe('the memory of an instance', () => {
     for (let index = 0; index < 20; index++) await cache.set(bytes, String(index), 'x'.repeat(90), minute);
     const left = await Promise.all(Array.from({ length: 20 }, (_, index) => cache.get(bytes, String(index))));
     expect(left.filter((value) => value !== null)).toHaveLength(10);
+  });
+
+  it('lets a tag withdraw what is still there after others were driven out', async () => {
+    const { cache } = await open();
+    for (const key of ['a', 'b', 'c', 'd', 'e']) await cache.set(few, key, key, { ...minute, tags: ['tag'] });
+    await cache.set(few, 'e', 'untagged', minute);
+    await cache.invalidate(['tag']);
+    expect(await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => cache.get(few, key)))).toEqual([null, null, null, null, 'untagged']);
   });
 });
 
@@ -293,10 +340,84 @@ describe('two instances with one Redis', () => {
       const keys = await client.keys('*');
       expect(keys.length).toBeGreaterThan(2);
       for (const each of keys) {
-        expect(each).toMatch(/^parley:cache:test\.\w+:1:/);
+        expect(each).toMatch(/^parley:cache(:test\.\w+:1|-tag):/);
         const left = await client.pttl(each);
         expect([each, left > 0 && left <= 60_000]).toEqual([each, true]);
       }
+    } finally {
+      client.disconnect();
+    }
+  });
+
+  it('forget by their tags what the other has withdrawn, also what they only read', async () => {
+    const [a, b] = await pair(true);
+    const tag = randomUUID();
+    await a.cache.set(things, tag, one, { ...minute, tags: [`other ${tag}`, tag] });
+    expect(await b.cache.get(things, tag)).toEqual(one);
+    await b.cache.set(things, `${tag}b`, two, { ...minute, tags: [tag] });
+    await b.cache.invalidate([tag]);
+    for (const { cache } of [a, b]) for (const key of [tag, `${tag}b`]) expect(await cache.get(things, key)).toBeNull();
+  });
+
+  it('find nothing of what was withdrawn in Redis when the message of it is lost, but for what they have in memory', async () => {
+    const [a, b] = await pair(false);
+    const tag = randomUUID();
+    await a.cache.set(things, tag, one, { ...minute, tags: [tag] });
+    await a.cache.set(things, `${tag}b`, one, { ...minute, tags: [tag] });
+    expect(await b.cache.get(things, tag)).toEqual(one);
+    await a.cache.invalidate([tag]);
+    expect(await a.cache.get(things, tag)).toBeNull();
+    expect(await b.cache.get(things, `${tag}b`)).toBeNull();
+    // Why an entry that must not be stale says so itself: see the beginning of cache.ts.
+    expect(await b.cache.get(things, tag)).toEqual(one);
+  });
+
+  it('keep nothing in memory that was read while it was being withdrawn', async () => {
+    const [a, b] = await pair(true);
+    const client = new Client(server.url);
+    try {
+      const tag = randomUUID();
+      await b.cache.set(things, tag, one, { ...minute, tags: [tag] });
+      await client.client('PAUSE', 10_000, 'WRITE');
+      const withdrawn = a.cache.invalidate([tag]);
+      expect(await a.cache.get(things, tag)).toEqual(one);
+      await client.client('UNPAUSE');
+      await withdrawn;
+      for (const { cache } of [a, b]) expect(await cache.get(things, tag)).toBeNull();
+    } finally {
+      await client.client('UNPAUSE');
+      client.disconnect();
+    }
+  });
+
+  it('leave of a tag no more than so many entries in Redis, each of which it can withdraw, and nothing when they have ended', async () => {
+    const { cache } = await open({ url: server.url });
+    const client = new Client(server.url);
+    try {
+      const tag = randomUUID();
+      const index = `parley:cache-tag:${tag}`;
+      // As 10,000 others have left it, that end later; and one that has ended.
+      const others = Array.from({ length: 10_000 }, (_, at) => [Date.now() + 30_000 + at, `parley:cache:test.things:1:${tag}${at}`] as const);
+      await client.zadd(index, ...others.flat(), Date.now() - 1, 'ended');
+      const [soonest, , , last] = others as unknown as [(typeof others)[0], unknown, unknown, (typeof others)[0]];
+      for (const [, id] of [soonest, last]) await client.set(id, '"other"', 'PX', 60_000);
+      await cache.set(things, tag, one, { ...minute, tags: [tag] });
+      expect(await client.zcard(index)).toBe(10_000);
+      expect(await client.exists(soonest[1])).toBe(0);
+      expect(await client.zscore(index, 'ended')).toBeNull();
+      expect(await client.get(last[1])).toBe('"other"');
+      const start = performance.now();
+      await cache.invalidate([tag]);
+      expect(performance.now() - start).toBeLessThan(2_000);
+      expect(await client.exists(index)).toBe(0);
+      expect(await client.get(last[1])).toMatch(/^!/);
+      expect(await cache.get(things, tag)).toBeNull();
+      await cache.set(things, tag, one, { ttlSeconds: 0.2, tags: [tag] });
+      expect(await client.pttl(index)).toBeLessThanOrEqual(200);
+      await cache.set(things, `${tag}long`, one, { ttlSeconds: 50, tags: [tag] });
+      await cache.set(things, `${tag}short`, one, { ttlSeconds: 1, tags: [tag] });
+      expect(await client.pttl(index)).toBeGreaterThan(45_000);
+      await cache.invalidate([tag]);
     } finally {
       client.disconnect();
     }
@@ -363,6 +484,41 @@ describe('a Redis that dies in between', () => {
     expect(await cache.get(things, 'e')).toBeNull();
     expect(seen.every((value) => value === null)).toBe(true);
     restorer.disconnect();
+  });
+
+  it('hears of what was withdrawn meanwhile when it is back, and is not believed before', async () => {
+    const { cache, redis } = await open({ url: mortal.url });
+    await cache.set(things, 'i', one, { ...minute, tags: ['t'] });
+    await cache.set(things, 'j', two, { ...minute, tags: ['u'] });
+    const dump = new Client(mortal.url);
+    const stored = await Promise.all([dump.get('parley:cache:test.things:1:i'), dump.get('parley:cache:test.things:1:j')]);
+    dump.disconnect();
+    await mortal.stop();
+    await expect.poll(() => redis?.attempt((client) => client.ping())).toBeNull();
+    const start = performance.now();
+    await cache.invalidate(['t', ...Array.from({ length: 500 }, (_, index) => `t${index}`)]);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(await cache.get(things, 'i')).toBeNull();
+    expect(await cache.get(things, 'j')).toEqual(two);
+    // As if it had only been out of reach.
+    await mortal.start();
+    const client = new Client(mortal.url);
+    for (const [index, key] of ['i', 'j'].entries()) {
+      await client.set(`parley:cache:test.things:1:${key}`, stored[index] as string, 'PX', 60_000);
+      await client.zadd(`parley:cache-tag:${key === 'i' ? 't' : 'u'}`, Date.now() + 60_000, `parley:cache:test.things:1:${key}`);
+    }
+    const seen: unknown[] = [];
+    await expect
+      .poll(async () => {
+        seen.push(await cache.get(things, 'i'));
+        return await client.get('parley:cache:test.things:1:i');
+      }, { timeout: 10_000 })
+      .toMatch(/^!/);
+    expect(seen.every((value) => value === null)).toBe(true);
+    const other = await open({ url: mortal.url });
+    expect(await other.cache.get(things, 'i')).toBeNull();
+    expect(await other.cache.get(things, 'j')).toEqual(two);
+    client.disconnect();
   });
 
   it('and one that is silent is waited for no longer than a command may take', async () => {
