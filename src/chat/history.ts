@@ -31,9 +31,10 @@ export async function keepConversation(ctx: Context, sessionId: string, answerId
   }
 }
 
-/** Takes what was said out of the cache, once it is deleted. */
+/** Takes what was said out of the cache, once it is deleted; also the answers that are kept for equal questions. */
 export async function forgetConversation(app: App, sessionId: string): Promise<void> {
   await app.cache.delete(conversations, sessionId);
+  await app.cache.invalidate([`session:${sessionId}`]);
 }
 
 type Node = Pick<Message, 'id' | 'parentId' | 'role' | 'status'>;

@@ -78,6 +78,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   let modelCalls = 0;
   let citations = kept?.citations ?? 0;
   let firstTokenMs = run.firstTokenMs ?? null;
+  let cached = run.cached;
   /** Whether there is text, or another part of the run's row, that is not saved yet. */
   let unsaved = false;
   let saving: NodeJS.Timeout | null = null;
@@ -313,6 +314,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     costUsd: usage.costUsd,
     usageEstimated: usage.estimated,
     firstTokenMs,
+    cached,
   });
 
   /** Goes on after the last checkpoint of the attempt before: what came later no longer holds. */
@@ -362,7 +364,9 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       else {
         unsaved = true;
         if (part.type === 'degraded') degraded.add(part.reason);
+        else if (part.type === 'cached') cached = modelCalls === 0;
         else if (part.type === 'modelAttempt') {
+          cached = false;
           const { type: _type, ...rest } = part;
           attempts.push({ ...rest, runId: run.id, ordinal: modelCalls++, workspaceId });
         } else {

@@ -1,15 +1,15 @@
 // One attempt at a run: the profile version's graph runs over the question, and its record writes down what happens.
 import { memberViewer } from '../accounts/service.ts';
-import { createContext, type App } from '../context.ts';
+import { createContext, type App, type Context } from '../context.ts';
 import type { Models } from '../models/catalog.ts';
 import { lastWritten, runGraph } from '../graph/run.ts';
-import type { RunScope, RunSettings } from '../graph/scope.ts';
+import type { AnswerCaching, RunScope, RunSettings } from '../graph/scope.ts';
 import { initialState } from '../graph/state.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
 import { answeringModelId, fallbackModelIds } from '../profiles/service.ts';
 import { modelsOf } from '../providers/catalog.ts';
-import type { Run } from './entity.ts';
+import { Message, type Run } from './entity.ts';
 import type { Lease } from './lease.ts';
 import { historyBefore, keepConversation } from './history.ts';
 import { readText } from './messages.ts';
@@ -43,7 +43,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
       ctx,
       models,
       signal: stopped,
-      settings: settingsOf(models, run, version as ProfileVersion),
+      settings: { ...settingsOf(models, run, version as ProfileVersion), ...((version as ProfileVersion).cacheAnswers && { caching: await cachingOf(ctx, run) }) },
       history: () => historyBefore(ctx, run.sessionId, run.inputMessageId as string),
       answer: () => writer.answer(),
       written: () => writer.written(),
@@ -80,4 +80,10 @@ function settingsOf(models: Models, run: Run, version: ProfileVersion): RunSetti
     retrieval: { ...version.retrieval, ...run.retrieval },
     timeZone: run.timeZone,
   };
+}
+
+/** A question that another run was made for is asked again: whoever does that wants another answer. */
+async function cachingOf(ctx: Context, run: Run): Promise<AnswerCaching> {
+  const question = await scoped(ctx, Message).select().select('runId').where('id', '=', run.inputMessageId as string).executeTakeFirst();
+  return { profileVersionId: run.profileVersionId, sessionId: run.sessionId, refresh: question?.runId !== run.id };
 }

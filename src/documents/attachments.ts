@@ -28,6 +28,7 @@ export async function detachDocuments(ctx: Context, input: { profileId: string; 
   await assertDocuments(ctx, input.documentIds);
   if (input.documentIds.length === 0) return;
   await scoped(ctx, ProfileDocument).delete().where('profileId', '=', input.profileId).where('documentId', 'in', [...input.documentIds]).execute();
+  await ctx.app.cache.invalidate([`profile:${input.profileId}`]);
 }
 
 /** Lets profiles use documents that are known to exist. */

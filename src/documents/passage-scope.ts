@@ -1,7 +1,7 @@
 // Which passages a search may see: the chunks of published versions in one workspace, optionally fewer. The index of
 // words and the index of vectors ask with the same SQL, so that they can never disagree about it.
 import type { RawBuilder } from 'kysely';
-import { sql } from '../platform/database.ts';
+import { kysely, sql, type EntityManager } from '../platform/database.ts';
 
 /** The passages to search; every restriction that is not null narrows them further. */
 export interface PassageScope {
@@ -28,6 +28,30 @@ export function publishedVersions(scope: PassageScope): RawBuilder<unknown> {
 export function joinPublishedChunks(scope: PassageScope, chunkId: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`join document_chunk chunk on chunk.id = ${chunkId}
     join document on document.id = chunk.document_id and document.published_version_id = chunk.version_id and ${narrowed(scope)}`;
+}
+
+/** What the scope holds. */
+export interface ScopeStamp {
+  /** Another one whenever other passages are in the scope; it never comes back. */
+  readonly hash: string;
+  /** The models of the vectors in the scope. */
+  readonly embeddingModelIds: readonly string[];
+}
+
+/**
+ * Names what the scope holds, in one statement that reads no passage. Versions are never the same again, so their ids say
+ * all of documents; a document that is taken from a profile and given back has another time of attachment.
+ */
+export async function scopeStamp(em: EntityManager, scope: PassageScope): Promise<ScopeStamp> {
+  const attachments = scope.profileId === null
+    ? sql`''`
+    : sql`(select coalesce(md5(string_agg(document_id::text || attached_at::text, ',' order by document_id)), '') from profile_document
+        where profile_id = ${scope.profileId}::uuid and workspace_id = ${scope.workspaceId}::uuid)`;
+  const { rows } = await sql<{ hash: string; embeddingModelIds: readonly string[] | null }>`
+    select coalesce(md5(string_agg(version.id::text || version.embedding_model_id, ',' order by version.id)), '') || ${attachments} as hash,
+      array_agg(distinct version.embedding_model_id) as "embeddingModelIds"
+    from ${publishedVersions(scope)}`.execute(kysely(em));
+  return { hash: rows[0]?.hash ?? '', embeddingModelIds: rows[0]?.embeddingModelIds ?? [] };
 }
 
 function narrowed(scope: PassageScope): RawBuilder<boolean> {

@@ -110,6 +110,8 @@ export async function finish(attempt: Try, ending: Ending): Promise<void> {
       updatedAt: new Date(),
     });
   });
+  // What was made from the version before.
+  if (ending.counts !== null) await attempt.ctx.app.cache.invalidate([`document:${job.documentId}`]);
   announce(attempt);
 }
 

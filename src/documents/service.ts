@@ -184,6 +184,7 @@ export async function deleteDocument(ctx: Context, input: { id: string }): Promi
     await tx.app.jobs.enqueue(tx.em, removalQueue, { workspaceId: document.workspaceId, documentId: document.id } satisfies RemovalTask);
     return { document, jobs };
   });
+  await ctx.app.cache.invalidate([`document:${document.id}`]);
   announce(ctx, jobs, document);
   ctx.app.jobs.wake(removalQueue);
 }

@@ -32,6 +32,15 @@ export interface RunSettings {
   maxOutputTokens: number;
   retrieval: RetrievalSettings;
   timeZone: string;
+  /** Absent where answers are not kept for equal questions. */
+  caching?: AnswerCaching;
+}
+
+/** What a kept answer belongs to, and whether a new one is wanted in its place. */
+export interface AnswerCaching {
+  profileVersionId: string;
+  sessionId: string;
+  refresh: boolean;
 }
 
 /** One message of the conversation before the question, oldest first. */
@@ -86,6 +95,8 @@ export type RunPart =
   | { type: 'reasoning'; text: string }
   | ({ type: 'usage' } & ModelUsage)
   | ({ type: 'modelAttempt' } & ModelAttempt)
+  /** What follows was said before, and no model is called for it. */
+  | { type: 'cached' }
   | { type: 'degraded'; reason: 'VECTOR_UNAVAILABLE' | 'EMBEDDER_UNAVAILABLE' | 'RERANKER_UNAVAILABLE' | 'RETRIEVAL_FAILED' };
 
 /** A call that has an effect; `id` is its own within the run, also when the run starts again somewhere else. */

@@ -171,7 +171,7 @@ export async function openCache({ redis, bus, metrics, instanceId }: CacheParts)
   function forgetTags(tags: readonly string[]): void {
     for (const tag of tags) {
       tagsWithdrawnAt.set(tag, performance.now());
-      for (const [id, kind] of [...(tagged.get(tag) ?? [])]) forget(kind, id);
+      for (const [id, kind] of tagged.get(tag) ?? []) forget(kind, id);
     }
   }
 

@@ -99,7 +99,7 @@ export async function updateProfile(ctx: Context, input: { id: string; patch: Pr
   permit(ctx, 'PROFILE_WRITE');
   const { patch, expectedVersion } = input;
   const rules = await rulesOf(ctx);
-  return await transactional(ctx, async (tx) => {
+  return await changing(ctx, async (tx) => {
     const profile = await lockProfile(tx, input.id);
     if (expectedVersion !== null && expectedVersion !== profile.currentVersion) {
       throw new ConflictError(
@@ -126,7 +126,7 @@ export async function updateProfile(ctx: Context, input: { id: string; patch: Pr
 /** Makes an old version the current one again, as a new version; nothing is made when they say the same. */
 export async function restoreProfileVersion(ctx: Context, input: { id: string; version: number }): Promise<Profile> {
   permit(ctx, 'PROFILE_WRITE');
-  return await transactional(ctx, async (tx) => {
+  return await changing(ctx, async (tx) => {
     const profile = await lockProfile(tx, input.id);
     const wanted = await versionOf(tx, profile, input.version);
     const current = await versionOf(tx, profile, profile.currentVersion);
@@ -139,7 +139,7 @@ export async function restoreProfileVersion(ctx: Context, input: { id: string; v
 /** Archives a profile (see above); it is no longer the default of the workspace. */
 export async function deleteProfile(ctx: Context, input: { id: string }): Promise<void> {
   permit(ctx, 'PROFILE_WRITE');
-  await transactional(ctx, async (tx) => {
+  await changing(ctx, async (tx) => {
     const profile = await lockProfile(tx, input.id);
     const archivedAt = new Date();
     // Slugs are unique in a workspace; the random end cannot meet another one.
@@ -150,6 +150,7 @@ export async function deleteProfile(ctx: Context, input: { id: string }): Promis
       .where('id', '=', profile.workspaceId)
       .where('defaultProfileId', '=', profile.id)
       .execute();
+    return profile;
   });
 }
 
@@ -226,6 +227,13 @@ export function fallbackModelIds(models: Models, version: Pick<ProfileVersion, '
 async function profileBySlug(ctx: Context, wanted: string): Promise<Profile | null> {
   const found = await scoped(ctx, Profile).select().selectAll().where('slug', '=', wanted).where('archivedAt', 'is', null).executeTakeFirst();
   return (found as Profile | undefined) ?? null;
+}
+
+/** Changes a profile in one transaction; afterwards no answer that was kept of it before is left. */
+async function changing(ctx: Context, work: (tx: Context) => Promise<Profile>): Promise<Profile> {
+  const profile = await transactional(ctx, work);
+  await ctx.app.cache.invalidate([`profile:${profile.id}`]);
+  return profile;
 }
 
 async function lockProfile(tx: Context, id: string): Promise<Profile> {

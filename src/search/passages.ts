@@ -19,6 +19,18 @@ export interface Passage {
   readonly tokenCount: number;
 }
 
+/** Whether search sees all of these chunks: none of their documents was replaced or deleted. */
+export async function arePublished(ctx: Context, chunkIds: readonly string[]): Promise<boolean> {
+  if (chunkIds.length === 0) return true;
+  const rows = await scoped(ctx, DocumentChunk)
+    .select(Document)
+    .innerJoin('document', (join) => join.onRef('document.id', '=', 'document_chunk.documentId').onRef('document.publishedVersionId', '=', 'document_chunk.versionId'))
+    .select('document_chunk.id')
+    .where('document_chunk.id', 'in', chunkIds)
+    .execute();
+  return rows.length === new Set(chunkIds).size;
+}
+
 /** The passages of these chunks in the order of the ids, in one statement; ids that name nothing are left out. */
 export async function loadPassages(ctx: Context, chunkIds: readonly string[]): Promise<Passage[]> {
   if (chunkIds.length === 0) return [];

@@ -50,6 +50,11 @@ const openingLength = 3;
 /** The best passages of a search, among which re-ranking changes the order. */
 const rerankDepth = 50;
 
+/** The index terms of a question. */
+export function termsOf(text: string): Set<string> {
+  return new Set(tokenize(text).map(({ term }) => term));
+}
+
 /** Ranks the passages of the scope. Without vectors it ranks by words and says so; throws when `signal` aborts. */
 export async function rankPassages(ctx: Context, question: Question): Promise<Ranking> {
   const { text, scope, mode, minScore, signal } = question;

@@ -11,7 +11,8 @@ import { NotFoundError, unauthenticated, validate, ValidationError } from '../pl
 import { Profile } from '../profiles/entity.ts';
 import { highlights, type Highlight } from './highlights.ts';
 import { loadPassages, type Passage } from './passages.ts';
-import { rankPassages, searchModes, type Ranked, type SearchDegradation, type SearchMode } from './ranking.ts';
+import { searchModes, type Ranked, type SearchDegradation, type SearchMode } from './ranking.ts';
+import { rankOnce } from './search-cache.ts';
 
 export interface SearchInput {
   readonly query: string;
@@ -70,7 +71,7 @@ export async function search(ctx: Context, input: SearchInput, page: { first: nu
   if (profileId !== null) await assertProfile(ctx, profileId);
   if (documentIds !== null) await assertDocuments(ctx, documentIds);
   const scope: PassageScope = { workspaceId: viewer.workspaceId, profileId, documentIds, tags };
-  const { passages, degraded, terms } = await rankPassages(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, signal: ctx.signal });
+  const { passages, degraded, terms, total, cached } = await rankOnce(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, signal: ctx.signal }, from + page.first);
   const wanted = passages.slice(from, from + page.first);
   const chunks = new Map((await chunksById(ctx, wanted.map(({ chunkId }) => chunkId))).map((chunk) => [chunk.id, chunk]));
   const hits = wanted.flatMap((scores, index): SearchHit[] => {
@@ -81,11 +82,11 @@ export async function search(ctx: Context, input: SearchInput, page: { first: nu
   });
   return {
     hits,
-    hasNextPage: from + page.first < passages.length,
+    hasNextPage: from + page.first < total,
     hasPreviousPage: from > 0,
-    totalCount: passages.length,
+    totalCount: total,
     tookMs: Math.round(performance.now() - started),
-    cached: false,
+    cached,
     degraded,
   };
 }
@@ -112,7 +113,7 @@ export async function retrieve(ctx: Context, { question, profileId, settings, si
   const scope: PassageScope = { workspaceId: ctx.workspaceId, profileId, documentIds: null, tags: null };
   const { searchMode, topK, minScore, maxContextTokens, rerankModelId } = settings;
   const text = question.slice(0, longestQuestion).toWellFormed();
-  const ranking = await rankPassages(ctx, { text, scope, mode: searchMode, minScore, rerank: settings.rerank, signal });
+  const ranking = await rankOnce(ctx, { text, scope, mode: searchMode, minScore, rerank: settings.rerank, signal }, topK * 2);
   // More than topK, because a passage that is too long for what is left makes room for the next.
   const best = ranking.passages.slice(0, topK * 2);
   const loaded = new Map((await loadPassages(ctx, best.map(({ chunkId }) => chunkId))).map((passage) => [passage.chunkId, passage]));

@@ -6,6 +6,7 @@ import type { Models } from '../models/catalog.ts';
 import type { OfflineEmbeddings } from '../models/offline-embeddings.ts';
 import { modelsOf } from '../providers/catalog.ts';
 import type { EmbedderKind, VectorRanking } from './fusion.ts';
+import { questionVector } from './question-vectors.ts';
 
 export interface VectorQuestion {
   readonly text: string;
@@ -62,8 +63,7 @@ async function embedQuestion(ctx: Context, models: Models, modelId: string, { te
   signal.throwIfAborted();
   try {
     if (embedderKind(models, modelId) === 'HASHED') return await (models.embeddings(modelId) as OfflineEmbeddings).embedQuery(text, (stem) => idf.get(stem) ?? 0);
-    const { vectors } = await models.embed({ modelId, texts: [text], as: 'QUERY', signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
-    return vectors[0] ?? null;
+    return await questionVector(ctx, models, { modelId, text, signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
   } catch (error) {
     signal.throwIfAborted();
     ctx.log.warn({ err: error, modelId }, 'the question could not be embedded; it is searched by its words');
