@@ -43,8 +43,6 @@ for (const [documents, sections] of [[1_000, 1], [100, 10]] as const) {
       const scope = { workspaceId: ctx().workspaceId as string, profileId, documentIds: null, tags: null };
       const page = { first: 10, after: null };
       const first = await timed('miss', (own) => search(own, input, page));
-      // Until it is kept.
-      await new Promise((done) => setTimeout(done, 30));
       const again = await timed('hit', (own) => search(own, input, page));
       await timed('rank', (own) => rankPassages(own, { text: query, scope, mode: 'HYBRID', minScore: 0, rerank: false, signal: own.signal }));
       await timed('stamp', (own) => scopeStamp(own.em, scope));

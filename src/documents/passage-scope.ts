@@ -32,15 +32,15 @@ export function joinPublishedChunks(scope: PassageScope, chunkId: RawBuilder<unk
 
 /** What the scope holds. */
 export interface ScopeStamp {
-  /** Another one whenever other passages are in the scope; it never comes back. */
+  /** Another one whenever other passages are in the scope, and never one that was before. */
   readonly hash: string;
   /** The models of the vectors in the scope. */
   readonly embeddingModelIds: readonly string[];
 }
 
 /**
- * Names what the scope holds, in one statement that reads no passage. Versions are never the same again, so their ids say
- * all of documents; a document that is taken from a profile and given back has another time of attachment.
+ * Names what the scope holds, in one statement that reads no passage. A document never goes back to an earlier version and
+ * loses no tag; one that is taken from a profile and given back has another time of attachment.
  */
 export async function scopeStamp(em: EntityManager, scope: PassageScope): Promise<ScopeStamp> {
   const attachments = scope.profileId === null

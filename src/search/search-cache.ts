@@ -2,9 +2,8 @@
 // scope, the models of the vectors and where they are, and a stamp of what the scope holds, read from the rows each time. So
 // a ranking is never served for other passages than it was made of, whatever message was lost. Degraded ones are not kept.
 // Measured over 1,000 passages (`npm run bench:cache`): a hit takes a fifth to a tenth of the time of a search, nearly all
-// of it for the stamp and the page. The stamp makes a miss a tenth longer; the second one comes when it has been answered.
+// of it for the stamp and the page. The stamp makes a miss about a tenth longer.
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { scopeStamp, type ScopeStamp } from '../documents/passage-scope.ts';
 import { modelIdentity } from '../models/identity.ts';
@@ -39,20 +38,11 @@ export async function rankOnce(ctx: Context, question: Question, depth: number):
   const kept = await cache.get(rankings, key);
   if (kept && Math.min(depth, kept.total) <= kept.passages.length) return { ...kept, degraded: [], terms: termsOf(question.text), cached: true };
   const ranking = await rankPassages(ctx, question);
-  if (ranking.degraded.length === 0) void keep(ctx, question, key, stamp, ranking);
-  return { ...ranking, total: ranking.passages.length, cached: false };
-}
-
-/** Keeps a ranking, unless something was published or attached meanwhile, which it may hold and its key does not say. Never rejects. */
-async function keep({ app, log }: Context, { scope }: Question, key: string, { hash }: ScopeStamp, { passages, openings }: Ranking): Promise<void> {
-  try {
-    // Behind what its asker still reads.
-    await nextTurn();
-    if (app.draining || (await scopeStamp(app.database.fork(), scope)).hash !== hash) return;
-    await app.cache.set(rankings, key, { passages: passages.slice(0, keptDepth), total: passages.length, openings }, { ttlSeconds: rankings.ttlSeconds });
-  } catch (error) {
-    log.warn({ err: error }, 'a ranking could not be kept');
-  }
+  const { passages, openings } = ranking;
+  // Nobody waits for Redis; in memory it is at once. What was published or attached since the stamp was read may be among
+  // these: it has another stamp by now, and the old one never comes back.
+  if (ranking.degraded.length === 0) void cache.set(rankings, key, { passages: passages.slice(0, keptDepth), total: passages.length, openings }, { ttlSeconds: rankings.ttlSeconds });
+  return { ...ranking, total: passages.length, cached: false };
 }
 
 async function keyOf(ctx: Context, { text, scope, mode, minScore, rerank }: Question, { hash, embeddingModelIds }: ScopeStamp): Promise<string> {

@@ -5,14 +5,17 @@ import type { AddressInfo } from 'node:net';
 export interface EmbeddingServer {
   /** Variables that make an app embed by this server. */
   readonly env: Record<string, string>;
-  /** From now on requests are refused. */
-  refuse(): void;
+  /** Requests so far. */
+  readonly calls: number;
+  /** From now on requests are refused, or answered again. */
+  refuse(refusing?: boolean): void;
   close(): Promise<void>;
 }
 
 /** `topics` are words that mean the same; a text's vector says how often each topic is in it. */
 export async function startEmbeddingServer(topics: readonly (readonly string[])[]): Promise<EmbeddingServer> {
   let refusing = false;
+  let calls = 0;
   const vectorOf = (text: string): number[] => {
     const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
     const counts = topics.map((topic) => words.filter((word) => topic.includes(word)).length);
@@ -22,6 +25,7 @@ export async function startEmbeddingServer(topics: readonly (readonly string[])[
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let text = '';
     for await (const part of request) text += part;
+    calls++;
     response.setHeader('content-type', 'application/json');
     if (refusing) {
       response.writeHead(401).end(JSON.stringify({ error: { message: 'Incorrect API key provided.', type: 'invalid_request_error', code: 'invalid_api_key' } }));
@@ -40,7 +44,10 @@ export async function startEmbeddingServer(topics: readonly (readonly string[])[
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`;
   return {
     env: { OPENAI_API_KEY: 'sk-test-0123456789', OPENAI_BASE_URL: url, EMBEDDING_MODEL: 'openai:text-embedding-3-small', LLM_MODEL: 'offline:extractive' },
-    refuse: () => void (refusing = true),
+    get calls() {
+      return calls;
+    },
+    refuse: (on = true) => void (refusing = on),
     async close() {
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
