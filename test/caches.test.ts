@@ -3,9 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { Redis as Client } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { authenticate } from '../src/accounts/service.ts';
 import { askOrReplay } from '../src/agent/answer-cache.ts';
 import { createContext, type App } from '../src/context.ts';
+import { defineNode, type NodeType } from '../src/graph/node.ts';
 import type { RunScope } from '../src/graph/scope.ts';
 import type { ChatAnswer, ChatHooks } from '../src/models/ask.ts';
 import { addText, createProfile, ended, replace } from './documents/support.ts';
@@ -142,7 +144,8 @@ describe('answers', () => {
   });
 
   it('come back as a stream, in pieces that cut no character', async () => {
-    const long = 'Ärger 😀'.repeat(2_000);
+    // Every piece would end between the two halves of a character.
+    const long = `1${'Ärger 😀'.repeat(2_000)}`;
     respond = (call) => {
       call.say(long);
       call.end();
@@ -258,7 +261,8 @@ describe('answers of two instances', () => {
   let ada: TestUser;
   let profileId: string;
   let documentId: string;
-  const open = (proxy: Proxy) => createTestApp({ ...model.env, DATABASE_URL: databaseUrl, REDIS_URL: proxy.url, JWT_SECRET_KEY: 'a secret that both instances share', RUN_LEASE_SECONDS: '3' });
+  const open = (proxy: Proxy, nodeTypes: readonly NodeType[] = []) =>
+    createTestApp({ ...model.env, DATABASE_URL: databaseUrl, REDIS_URL: proxy.url, JWT_SECRET_KEY: 'a secret that both instances share', RUN_LEASE_SECONDS: '3' }, { nodeTypes });
   const at = (door: TestApp): TestUser => door.userOf(ada.accessToken, ada);
 
   /** What Redis holds of a text, in any value. */
@@ -281,6 +285,7 @@ describe('answers of two instances', () => {
     ada = await doors[0]!.signUp();
   });
   beforeEach(async () => {
+    ada = at(doors[0]!);
     profileId = await createProfile(ada, keeping);
     documentId = await add(ada, [profileId]);
   });
@@ -371,6 +376,37 @@ describe('answers of two instances', () => {
     const run = await ending(at(doors[1]!), sessionId, sent);
     expect(run).toMatchObject({ status: 'SUCCEEDED', attempt: 2, cached: true, attempts: [] });
     expect(run.outputMessage.text).toBe(long);
+    expect(model.calls).toBe(calls);
+  });
+
+  it('that are handed over after they were said are still from the cache', { timeout: 60_000 }, async () => {
+    const reached = Promise.withResolvers<void>();
+    const hold = (work: (signal: AbortSignal) => Promise<void>): readonly NodeType[] => [
+      defineNode({
+        type: 'hold',
+        description: 'Waits.',
+        config: z.object({}),
+        input: z.object({}),
+        output: z.object({}),
+        process: async (_input, _config, { signal }) => (await work(signal), {}),
+      }) as unknown as NodeType,
+    ];
+    for (const door of doors.splice(0)) await door.close();
+    let holding = false;
+    const own = await open(proxies[0], hold((signal) => (holding ? new Promise((_resolve, reject) => (reached.resolve(), signal.addEventListener('abort', () => reject(signal.reason)))) : Promise.resolve())));
+    const nodes = [['retrieval', 'retrieval'], ['ask', 'prompt'], ['hold', 'hold'], ['check', 'output']].map(([id, type]) => ({ id, type }));
+    const edges = ['start', ...nodes.map(({ id }) => id)].map((from, index) => ({ from, to: nodes[index]?.id ?? 'end' }));
+    const held = await createProfile(at(own), { ...keeping, graph: { name: 'held', nodes, edges } });
+    await change(at(own), 'attachDocuments', 'AttachDocumentsInput', { profileId: held, documentIds: [documentId] });
+    await ask(at(own), held);
+    holding = true;
+    const calls = model.calls;
+    const sessionId = await createSession(at(own), held);
+    const sent = await sendTo(at(own), sessionId, question);
+    await reached.promise;
+    await own.close(0);
+    doors.push(await open(proxies[0], hold(async () => undefined)), await open(proxies[1], hold(async () => undefined)));
+    expect(await ending(at(doors[0]!), sessionId, sent)).toMatchObject({ status: 'SUCCEEDED', attempt: 2, cached: true, outputMessage: { text: `${warranty} [1]`, citations: [{ quote: warranty }] } });
     expect(model.calls).toBe(calls);
   });
 });
