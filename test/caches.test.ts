@@ -217,7 +217,7 @@ describe('answers', () => {
 
   it.each<[string, Partial<ChatAnswer>]>([
     ['that were cut at their limit', { finish: 'LENGTH' }],
-    ['that ask for a tool', { finish: 'TOOL_CALLS', toolCalls: [{ id: '1', name: 'look', arguments: {} }] }],
+    ['that ask for a tool', { finish: 'TOOL_CALLS', toolCalls: [{ id: '1', name: 'look', arguments: {}, invalid: null }] }],
     ["that are another model's", { modelId: 'openai:gpt-4' }],
     ['without a word', { text: '' }],
     ['that are complete', {}],
