@@ -14,6 +14,7 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data
 RUN install --directory --owner=node --group=node /data
 COPY --from=packages /parley/node_modules node_modules
 COPY package.json ./
+COPY config config
 COPY migrations migrations
 COPY src src
 USER node

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { accountHooks } from './accounts/hooks.ts';
 import { outputNode } from './agent/output-node.ts';
 import { promptNode } from './agent/prompt-node.ts';
 import type { App } from './context.ts';
@@ -16,9 +17,9 @@ import { entities } from './entities.ts';
 import { createGraphs } from './graph/build.ts';
 import { createRegistry, type NodeType } from './graph/node.ts';
 import { readNetwork } from './models/addresses.ts';
-import { createModels } from './models/catalog.ts';
+import { createModels, type ModelParts } from './models/catalog.ts';
 import { circuitRules, createCircuits } from './models/circuits.ts';
-import { installationOf } from './models/environment.ts';
+import { readInstallation, withOwnProviders } from './models/installation.ts';
 import { createOutbound } from './models/outbound.ts';
 import { createProviderHealth } from './models/provider-health.ts';
 import { createRunEngine } from './chat/engine.ts';
@@ -37,7 +38,9 @@ import { createMetrics } from './platform/metrics.ts';
 import { openRedis } from './platform/redis.ts';
 import { lockStart } from './platform/start-lock.ts';
 import { within } from './platform/within.ts';
+import { readDefaultProfiles, seedProfiles } from './profiles/seed.ts';
 import { profileHooks } from './profiles/service.ts';
+import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
 /** What the steps of a graph may do. */
@@ -70,7 +73,8 @@ export interface AppOptions {
   readonly nodeTypes?: readonly NodeType[];
 }
 
-/** What documents lend to profiles. */
+/** What profiles lend to accounts, and documents to profiles. */
+accountHooks.workspaceMade = seedProfiles;
 profileHooks.attachDocuments = attachWithin;
 
 /** Opens everything, in order, and closes what was opened when a later part fails. */
@@ -84,6 +88,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed.');
     })());
   try {
+    // First, as it takes no time and has the most faults to tell.
+    const installation = readInstallation(config);
     const log = options.log ?? (await createLog(config));
     const embedded = config.databaseUrl === null && !options.inMemory;
     const directory = embedded ? await openDataDirectory(config.dataDir) : null;
@@ -122,14 +128,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       rules: { allowed: config.outbound.allowedNetworks.map(readNetwork), plainHttp: config.environment !== 'production' },
     });
     closers.push(() => outbound.close());
-    const models = createModels(installationOf(config.models), {
+    const parts: ModelParts = {
       outbound,
       retry: config.retry,
       limits: config.calls,
       circuits: createCircuits({ redis, rules: circuitRules(config), onOpen: (model) => metrics.circuitsOpened.inc({ model }) }),
       health: createProviderHealth(redis),
       metrics,
-    });
+    };
+    const models = createModels(installation, parts);
     const jobs = createJobs(database, bus, log);
     closers.push(closeReaders);
     closers.push(() => leave('the queues of jobs', jobs.close()));
@@ -143,11 +150,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       limits: createLimits({ limits: config.rateLimits, redis, metrics }),
       jobs,
       models,
+      modelsWith: (workspaceId, own) => createModels(withOwnProviders(installation, own), parts, workspaceId),
+      addressRules: outbound.rules,
       metrics,
       tails: createTails(() => app),
       vectors,
       checkpointer,
       graphs: createGraphs(createRegistry([...nodeTypes, ...(options.nodeTypes ?? [])])),
+      defaultProfiles: [],
       jwtSecret: await jwtSecret(config, directory?.path ?? null),
       startedAt: new Date(),
       draining: false,
@@ -159,12 +169,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       },
       close: (drainMs = 10_000) => app.drain(drainMs).finally(close),
     };
+    app.defaultProfiles = readDefaultProfiles(app, installation);
     const engine = createRunEngine(app);
     let draining: Promise<void> | null = null;
     async function stopWork(timeoutMs: number): Promise<void> {
       const stopped = Promise.all([engine.stop(timeoutMs), jobs.stop(timeoutMs)]);
       if (!(await within(timeoutMs + handOverMs, stopped))) log.warn('work under way does not let go; it is left to others');
     }
+    closers.push(await followProviderChanges(app));
     defineIngestion(app);
     defineRemoval(app);
     await jobs.start({ work: config.role !== 'api' });

@@ -211,7 +211,7 @@ export const PermissionEnum = describedEnum<Record<Permission, string>>('Permiss
   MEMBER_ADMIN: 'Add and remove members and change their roles.',
 });
 
-const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError', 'RateLimitError']);
+const errorKinds: ReadonlySet<string> = new Set(['GenericError', 'ValidationError', 'NotFoundError', 'ConflictError', 'ForbiddenError', 'RateLimitError', 'ProviderError']);
 
 /** An expected failure as data: graphql-js would throw a value that is an Error. */
 export type ErrorData<E extends UserError = UserError> = Omit<E, 'name' | 'stack' | 'cause'> & { readonly kind: string };

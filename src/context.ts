@@ -11,7 +11,9 @@ import type { Limits } from './platform/limits.ts';
 import type { Logger } from './platform/log.ts';
 import type { Metrics } from './platform/metrics.ts';
 import type { Redis } from './platform/redis.ts';
+import type { AddressRules } from './models/addresses.ts';
 import type { Models } from './models/catalog.ts';
+import type { OwnProvider } from './models/installation.ts';
 
 export const roles = ['OWNER', 'ADMIN', 'EDITOR', 'MEMBER', 'VIEWER'] as const;
 export type Role = (typeof roles)[number];
@@ -27,7 +29,12 @@ export interface App {
   readonly cache: Cache;
   readonly limits: Limits;
   readonly jobs: Jobs;
+  /** The installation's models. Those of a workspace: modelsOf (providers). */
   readonly models: Models;
+  /** The models of a workspace with these providers of its own. */
+  readonly modelsWith: (workspaceId: string, own: readonly OwnProvider[]) => Models;
+  /** Where providers of workspaces may lie. */
+  readonly addressRules: AddressRules;
   readonly metrics: Metrics;
   /** Where runs keep the state of their graphs. */
   readonly checkpointer: BaseCheckpointSaver;

@@ -1,4 +1,4 @@
-// The demo: a user, two profiles, three documents of different types and a finished chat, made once through the same
+// The demo: a user, a profile beside those of every workspace, three documents of different types and a finished chat, made once through the same
 // services that clients use.
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -34,13 +34,6 @@ export async function seedDemo(app: App): Promise<Demo> {
     description: 'Answers questions of staff from the handbook, the list of allergens and the guide to sourdough.',
     systemPrompt: 'You help the staff of a bakery. Answer briefly, from the documents.',
     retrieval: { mode: 'ALWAYS' },
-  });
-  await createProfile(ctx, {
-    name: 'Plain assistant',
-    slug: 'plain-assistant',
-    description: 'Has no documents; with a real model it answers from what the model knows.',
-    systemPrompt: 'You are a helpful assistant.',
-    retrieval: { mode: 'OFF' },
   });
   await uploadAll(ctx, profile.id);
   await chatOnce(ctx, profile.id);

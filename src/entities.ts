@@ -5,9 +5,11 @@ import {
   Document, DocumentChunk, DocumentFile, DocumentPart, DocumentText, DocumentVersion, IngestionJob, Posting, ProfileDocument,
 } from './documents/entity.ts';
 import { Profile, ProfileVersion } from './profiles/entity.ts';
+import { Provider } from './providers/entity.ts';
 
 export const entities = [
   User, Workspace, Member, AuthSession,
+  Provider,
   Profile, ProfileVersion,
   Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
   ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, ChatEvent,

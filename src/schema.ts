@@ -5,9 +5,9 @@ import './providers/schema.ts';
 import './graph/schema.ts';
 import './profiles/schema.ts';
 import './documents/schema.ts';
+import './documents/workspace-schema.ts';
 import './search/schema.ts';
 import './chat/schema.ts';
-import './documents/schema.ts';
 import { builder } from './builder.ts';
 
 export const schema = builder.toSchema();

@@ -69,8 +69,6 @@ async function end(app: RunningApp, server: RunningServer): Promise<never> {
 function ignoredSettings({ langfuse, models }: Config): string[] {
   const given: Readonly<Record<string, boolean>> = {
     LANGFUSE_PUBLIC_KEY: langfuse !== null,
-    ANTHROPIC_API_KEY: models.anthropicApiKey !== null,
-    GOOGLE_API_KEY: models.googleApiKey !== null,
     PINECONE_API_KEY: models.pineconeApiKey !== null,
   };
   return Object.keys(given).filter((name) => given[name]);

@@ -77,6 +77,13 @@ describe('docker-compose.yml', () => {
     });
   });
 
+  it('gives api and worker the file of providers where the program reads it, so that a change needs no other image', () => {
+    expect(compose.configs['installation']).toEqual({ file: './config/config.json' });
+    const workdir = /^WORKDIR (.*)$/m.exec(read('Dockerfile'))?.[1];
+    for (const name of ['api', 'worker']) expect(service(name).configs).toEqual([{ source: 'installation', target: `${workdir}/config/config.json` }]);
+    expect(loadConfig(environmentOf('api')).configFile).toBeNull();
+  });
+
   it('names no server that is not one of its services', () => {
     const hosts = ['DATABASE_URL', 'REDIS_URL'].map((variable) => new URL(environmentOf('api')[variable] as string).hostname);
     expect([...hosts, service('backup').environment?.['PGHOST']]).toEqual(['postgres', 'redis', 'postgres']);
@@ -200,6 +207,7 @@ describe('Dockerfile', () => {
 
   it('copies only what there is, and sends nothing else to the builder', () => {
     expect(copied.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(copied).toContain('config');
     expect(read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual(['*', ...[...new Set(copied)].map((path) => `!${path}`)]);
   });
 

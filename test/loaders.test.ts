@@ -10,6 +10,7 @@ import { Document, DocumentChunk, DocumentVersion, ProfileDocument } from '../sr
 import { createProfile } from '../src/profiles/service.ts';
 import { schema } from '../src/schema.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
+import { withoutProfiles } from './support/installation.ts';
 
 // biome-ignore lint: answers are read by the test that wrote the query.
 type Data = any;
@@ -18,7 +19,7 @@ let parley: TestApp;
 let ada: TestUser;
 let viewer: Viewer;
 beforeAll(async () => {
-  parley = await createTestApp();
+  parley = await createTestApp({ CONFIG_FILE: withoutProfiles() });
   ada = await parley.signUp('Ada');
   viewer = await authenticate(parley.app, ada.accessToken);
   await makeProfiles();

@@ -35,6 +35,22 @@ describe.each([
     expect(await database.migrate()).toEqual([]);
   });
 
+  it('fallback models that nobody had chosen follow the catalog afterwards, and chosen ones stay', async () => {
+    await database.migrate();
+    await database.orm.migrator.down({ to: 'Migration20261125080931' });
+    const execute = (text: string): Promise<unknown> => database.orm.em.fork().getConnection().execute(text);
+    const [workspaceId, profileId] = [randomUUID(), randomUUID()];
+    await execute(`insert into workspace (id, name, slug, embedding_model_id, created_at) values ('${workspaceId}', 'W', 'w', 'm', now())`);
+    await execute(`insert into profile (id, workspace_id, slug, name, current_version, created_at, updated_at) values ('${profileId}', '${workspaceId}', 'p', 'P', 2, now(), now())`);
+    for (const [number, fallbacks] of [[1, '{}'], [2, '{openai:gpt-4}']]) {
+      await execute(`insert into profile_version (id, workspace_id, profile_id, number, system_prompt, fallback_model_ids, temperature, max_output_tokens, retrieval, tool_names, graph, cache_answers, created_at)
+        values ('${randomUUID()}', '${workspaceId}', '${profileId}', ${number}, '', '${fallbacks}', 0, 1, '{}', '{}', '{}', false, now())`);
+    }
+    await database.migrate();
+    expect(await execute('select number, fallback_model_ids::text as fallbacks from profile_version order by number')).toEqual([{ number: 1, fallbacks: null }, { number: 2, fallbacks: '{openai:gpt-4}' }]);
+    await execute(`delete from workspace where id = '${workspaceId}'`);
+  });
+
   it('a column that is missing would be noticed', async () => {
     await database.migrate();
     await database.orm.em.fork().getConnection().execute('alter table "profile" drop column "description"');

@@ -7,6 +7,7 @@ import { createGraphs } from '../src/graph/build.ts';
 import { createRegistry, defineNode } from '../src/graph/node.ts';
 import { profileHooks, profileVersionForRun } from '../src/profiles/service.ts';
 import { schema } from '../src/schema.ts';
+import { withoutProfiles } from './support/installation.ts';
 import { countStatements } from './support/statements.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 
@@ -29,7 +30,7 @@ const say = defineNode({
 });
 
 beforeAll(async () => {
-  parley = await createTestApp();
+  parley = await createTestApp({ CONFIG_FILE: withoutProfiles() });
   Object.assign(parley.app, { graphs: createGraphs(createRegistry([say])) });
   owner = await parley.signUp('Owner');
   editor = await parley.signUpInto(owner, 'EDITOR');
@@ -117,7 +118,7 @@ describe('createProfile', () => {
     const { profile } = await viewer.ask(READ, { id });
     expect(profile).toMatchObject({ slug: 'kept', description: 'For tests.', viewerCanUpdate: false, viewerCanDelete: false });
     expect(profile.version).toMatchObject({
-      createdBy: { id: editor.id }, model: { id: chatModel }, fallbackModels: [{ id: chatModel }], temperature: 2, maxOutputTokens: 128_000, cacheAnswers: true,
+      createdBy: { id: editor.id }, model: { id: chatModel }, fallbackModels: [], temperature: 2, maxOutputTokens: 128_000, cacheAnswers: true,
     });
     expect(profile.version.retrieval).toEqual({ ...retrieval, rerankModel: null });
     expect(profile.version.graph).toMatchObject({
@@ -282,7 +283,7 @@ describe('updateProfile', () => {
   it('makes no version when nothing changes', async () => {
     const graph = { name: 'g', nodes: [{ id: 'a', type: 'say', config: { text: 'A', extra: { b: 1, a: 2 } } }], edges: [{ from: 'start', to: 'a' }, { from: 'a', to: 'end' }] };
     const created = await create(owner, { graph });
-    const same = { name: created.name, systemPrompt: 'Teach.', temperature: 0.2, retrieval: { topK: 6 }, fallbackModelIds: [], graph };
+    const same = { name: created.name, systemPrompt: 'Teach.', temperature: 0.2, retrieval: { topK: 6 }, fallbackModelIds: null, graph };
     const { profile } = await update(owner, created.id, same);
     expect(profile).toEqual(created);
     expect((await update(owner, created.id, {})).profile).toEqual(created);
@@ -413,7 +414,7 @@ describe('the version that a run takes', () => {
     await update(owner, id, { systemPrompt: 'Run faster.' });
     const [rowId, workspaceId, elsewhere] = [id, owner.workspaceId, stranger.workspaceId].map((each) => Buffer.from(each, 'base64url').toString().split(':')[1] as string);
     const work = createContext(parley.app, { workspaceId: workspaceId as string });
-    expect(await profileVersionForRun(work, rowId as string)).toMatchObject({ number: 2, systemPrompt: 'Run faster.', temperature: 0.2, retrieval: { topK: 6 }, fallbackModelIds: [] });
+    expect(await profileVersionForRun(work, rowId as string)).toMatchObject({ number: 2, systemPrompt: 'Run faster.', temperature: 0.2, retrieval: { topK: 6 }, fallbackModelIds: null });
     await expect(profileVersionForRun(createContext(parley.app, { workspaceId: elsewhere as string }), rowId as string)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await owner.ask(DELETE, { input: { id } });
     await expect(profileVersionForRun(work, rowId as string, ['input', 'profileId'])).rejects.toMatchObject({ code: 'NOT_FOUND', field: ['input', 'profileId'] });

@@ -235,12 +235,12 @@ describe('a user', () => {
     const ada = await parley.signUp();
     const { viewer } = await ada.ask(LIMITS);
     expect(viewer.rateLimits.map((limit: { bucket: string; limit: number; remaining: number }) => [limit.bucket, limit.limit, limit.remaining])).toEqual([
-      ['send_message', 30_000, 30_000], ['chat_events', 20_000, 20_000], ['default_hour', 7, 5],
+      ['send_message', 30_000, 30_000], ['chat_events', 20_000, 20_000], ['test_provider', 10_000, 10_000], ['default_hour', 7, 5],
     ]);
   });
 
   it('is not limited where everything is off', async () => {
-    const off = Object.fromEntries(['REGISTER', 'LOGIN', 'SEND_MESSAGE', 'CHAT_EVENTS', 'MESSAGES', 'HEALTH', 'DEFAULT_HOUR', 'DEFAULT_DAY'].map((name) => [`RATE_LIMIT_${name}`, 'off']));
+    const off = Object.fromEntries(['REGISTER', 'LOGIN', 'SEND_MESSAGE', 'CHAT_EVENTS', 'MESSAGES', 'TEST_PROVIDER', 'HEALTH', 'DEFAULT_HOUR', 'DEFAULT_DAY'].map((name) => [`RATE_LIMIT_${name}`, 'off']));
     parley = await createTestApp(off);
     const ada = await parley.signUp();
     expect(await ada.ask('{ rateLimit { bucket } viewer { rateLimits { bucket } } }')).toEqual({ rateLimit: null, viewer: { rateLimits: [] } });

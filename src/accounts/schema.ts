@@ -111,7 +111,7 @@ export const ViewerObject = builder.objectRef<Viewer>('Viewer').implement({
     rateLimits: t.field({
       type: [RateLimitObject],
       description: 'Where the user stands in each limit that counts users; a limit that is off is left out.',
-      resolve: (_viewer, _args, ctx) => standing(ctx, ['send_message', 'chat_events', 'messages', 'default_hour', 'default_day']),
+      resolve: (_viewer, _args, ctx) => standing(ctx, ['send_message', 'chat_events', 'messages', 'test_provider', 'default_hour', 'default_day']),
     }),
   }),
 });

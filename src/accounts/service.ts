@@ -7,6 +7,7 @@ import { topic } from '../platform/bus.ts';
 import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, unauthenticated, validate, type UserError } from '../platform/errors.ts';
 import { AuthSession, Member, User, Workspace } from './entity.ts';
+import { accountHooks } from './hooks.ts';
 import { hashPassword, newPassword, verifyPassword } from './passwords.ts';
 import { mayAssign, permissionsOf } from './policy.ts';
 import { scoped } from './scoped.ts';
@@ -26,7 +27,8 @@ export interface SignedIn {
   readonly tokens: Tokens;
 }
 
-const name = z
+/** The name of a person or a workspace: one line. */
+export const name = z
   .string()
   .trim()
   .min(1, 'The name is empty.')
@@ -48,6 +50,7 @@ export async function register(ctx: Context, input: { email: string; password: s
       });
       const user = tx.em.create(User, { email: valid.email, name: valid.name, passwordHash, lastWorkspaceId: workspace.id });
       tx.em.create(Member, { workspaceId: workspace.id, userId: user.id, role: 'OWNER' });
+      await accountHooks.workspaceMade?.({ ...tx, workspaceId: workspace.id }, workspace);
       return { user, tokens: await openSession(tx, user, workspace.id, userAgent) };
     });
   } catch (error) {

@@ -70,11 +70,12 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
 }
 
 function settingsOf(models: Models, run: Run, version: ProfileVersion): RunSettings {
+  const modelId = run.modelId ?? answeringModelId(models, version);
   return {
     profileId: version.profileId,
     systemPrompt: version.systemPrompt,
-    modelId: run.modelId ?? answeringModelId(models, version),
-    fallbackModelIds: fallbackModelIds(models, version),
+    modelId,
+    fallbackModelIds: fallbackModelIds(models, version, modelId),
     temperature: version.temperature,
     maxOutputTokens: version.maxOutputTokens,
     retrieval: { ...version.retrieval, ...run.retrieval },

@@ -7,7 +7,7 @@ import { ask, type AskedModel, type ChatAnswer, type ChatHooks, type ChatRequest
 import type { CalledModel, CallParts } from './calls.ts';
 import type { CircuitState } from './circuits.ts';
 import { embed, type Embedded, type EmbedRequest } from './embed.ts';
-import type { Installation } from './environment.ts';
+import type { Installation } from './installation.ts';
 import { ModelNotConfiguredError, UnknownModelError } from './failures.ts';
 import { offlineChatModelId, offlineEmbeddingModelId, offlineProvider } from './offline.ts';
 import type { Outbound } from './outbound.ts';
@@ -69,7 +69,7 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
       throw new ModelNotConfiguredError(id, `The model "${id}" is not ${capability === 'CHAT' ? 'a chat model' : 'an embedding model'}. Choose another one.`);
     }
     const { settings, adapter } = providers.find((provider) => provider.settings.id === model.providerId) as (typeof providers)[number];
-    const connection = { baseUrl: addressOf(settings, adapter) ?? '', apiKey: settings.apiKey ?? '', fetch: parts.outbound.fetchFor(settings) };
+    const connection = { baseUrl: addressOf(settings, adapter) ?? '', apiKey: settings.apiKey ?? '', fetch: parts.outbound.fetchFor({ owner: settings.addressOwner ?? settings.owner, apiKey: settings.apiKey }) };
     return { name: model.name, adapter, connection };
   }
 
@@ -126,9 +126,9 @@ function addressOf({ baseUrl }: ProviderSettings, adapter: ProviderAdapter): str
 }
 
 function infoOf(settings: ProviderSettings, adapter: ProviderAdapter): ProviderInfo {
-  const { id, name, kind, owner, apiKey } = settings;
+  const { id, name, kind, owner, apiKey, isDisabled = false } = settings;
   const isReachable = addressOf(settings, adapter) !== null || kind === offlineProvider.kind;
-  return { id, name, kind, owner, baseUrl: addressOf(settings, adapter), isConfigured: isReachable && (!adapter.needsKey || !!apiKey) };
+  return { id, name, kind, owner, baseUrl: addressOf(settings, adapter), isConfigured: !isDisabled && isReachable && (!adapter.needsKey || !!apiKey) };
 }
 
 function modelsOf({ id, models }: ProviderSettings, isAvailable: boolean): ModelInfo[] {

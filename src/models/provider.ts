@@ -31,8 +31,12 @@ export interface ProviderSettings {
   /** Null: the adapter's usual address. */
   readonly baseUrl: string | null;
   readonly apiKey: string | null;
-  /** Who set it up: an operator may point anywhere, a workspace only at public addresses. */
+  /** Who set it up. */
   readonly owner: 'INSTALLATION' | 'WORKSPACE';
+  /** Who chose its address, if somebody else: an operator may point anywhere, a workspace only at public addresses. */
+  readonly addressOwner?: 'INSTALLATION' | 'WORKSPACE';
+  /** Not to be called as it is, e.g. because its stored key cannot be read. */
+  readonly isDisabled?: boolean;
   readonly models: readonly ModelSettings[];
 }
 
@@ -44,6 +48,7 @@ export interface ProviderInfo {
   readonly baseUrl: string | null;
   /** Whether it can be called: its key is set, or it needs none. */
   readonly isConfigured: boolean;
+  /** Who set it up. */
   readonly owner: 'INSTALLATION' | 'WORKSPACE';
 }
 

@@ -22,7 +22,7 @@ export const variableNotes = z.registry<VariableNotes>();
 
 /** Names of the request limits; each is read from `RATE_LIMIT_<NAME IN CAPITALS>`. */
 export const rateLimitNames = [
-  'register', 'login', 'send_message', 'chat_events', 'messages', 'health', 'default_hour', 'default_day',
+  'register', 'login', 'send_message', 'chat_events', 'messages', 'test_provider', 'health', 'default_hour', 'default_day',
 ] as const;
 export type RateLimitName = (typeof rateLimitNames)[number];
 
@@ -134,6 +134,12 @@ export const environmentSchema = z.object({
       'Secret that signs tokens, at least 32 characters (openssl rand -base64 48). Required in production and staging; ' +
       'elsewhere one is made in DATA_DIR.',
   }),
+  SECRETS_KEY: secretText({
+    group: 'Sign-in',
+    description:
+      'Secret under which the API keys that workspaces enter are encrypted, at least 32 characters (openssl rand -base64 48). Absent: ' +
+      'JWT_SECRET_KEY. When it changes, these keys have to be entered again.',
+  }),
   JWT_ACCESS_TOKEN_EXPIRE_HOURS: decimal(1 / 60, 720, 0.25, {
     group: 'Sign-in',
     description: 'Hours an access token is valid; fractions are allowed.',
@@ -164,6 +170,11 @@ export const environmentSchema = z.object({
   }),
   ...rateLimitVariables(),
 
+  CONFIG_FILE: text(
+    { group: 'Models', description: 'File of the providers, models and profiles of this installation (docs/providers.md). Absent: config/config.json of the program.' },
+    'config/config.json',
+    'a path',
+  ).optional(),
   LLM_API_KEY: secretText({
     group: 'Models',
     description: 'Key of the OpenAI-compatible provider; goes before OPENAI_API_KEY. Without any key the offline model answers.',
@@ -174,14 +185,14 @@ export const environmentSchema = z.object({
     description: 'Address of an OpenAI-compatible API. Absent: that of OpenAI.',
   }),
   LLM_MODEL: text(
-    { group: 'Models', description: 'Model that answers when a profile names none.' },
+    { group: 'Models', description: 'Model that answers when a profile names none. Absent: the first of the configuration file whose provider has a key.' },
     'openai:gpt-4o-mini',
-    'a model as provider:name',
+    'a model as provider:name, or its name alone',
   ).optional(),
   EMBEDDING_MODEL: text(
-    { group: 'Models', description: 'Model that embeds passages when nothing else is chosen.' },
+    { group: 'Models', description: 'Model that embeds passages when nothing else is chosen. Absent: as with LLM_MODEL.' },
     'openai:text-embedding-3-small',
-    'a model as provider:name',
+    'a model as provider:name, or its name alone',
   ).optional(),
   ANTHROPIC_API_KEY: secretText({ group: 'Models', description: 'Key of Anthropic.' }),
   ANTHROPIC_BASE_URL: url(['http', 'https'], 'https://api.anthropic.com', {
@@ -366,6 +377,7 @@ function rateLimitVariables() {
     send_message: ['30/60', 'Messages sent per user'],
     chat_events: ['20/60', 'Event streams opened per user'],
     messages: ['50/60', 'Reads of message lists per user'],
+    test_provider: ['10/60', 'Test calls to providers per user'],
     health: ['20/60', 'Requests to /health per address'],
     default_hour: ['50/3600', 'All other operations in the shorter window'],
     default_day: ['200/86400', 'All other operations in the longer window'],

@@ -31,6 +31,8 @@ export interface Config {
   readonly redis: { readonly url: string | null; readonly poolSize: number; readonly commandTimeoutMs: number };
   /** `null`: a secret is made once in `dataDir`; never `null` in production and staging. */
   readonly jwtSecret: string | null;
+  /** `null`: API keys of workspaces are encrypted under the signing secret. */
+  readonly secretsKey: string | null;
   readonly accessTokenSeconds: number;
   readonly refreshTokenSeconds: number;
   /** Exact origins, lower case and without a slash at the end, or `*`. */
@@ -47,6 +49,10 @@ export interface Config {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** `null`: switched off. */
   readonly rateLimits: Readonly<Record<RateLimitName, RateLimit | null>>;
+  /** `null`: the file that the program brings. */
+  readonly configFile: string | null;
+  /** The value of any variable, for the references of the configuration file; null when it is absent or empty. */
+  readonly variable: (name: string) => string | null;
   readonly models: {
     readonly openaiApiKey: string | null;
     readonly openaiBaseUrl: string | null;
@@ -99,7 +105,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   const { values, faults } = readEach(given);
   faults.push(...unknownLimits(given), ...contradictions(values, given));
   if (faults.length > 0) throw new ConfigError(faults);
-  return toConfig(values as Environment);
+  // A function, so that whoever prints the configuration prints no environment.
+  return { ...toConfig(values as Environment), variable: (name) => (Object.hasOwn(given, name) ? (given[name] as string) : null) };
 }
 
 function withoutEmpty(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -155,6 +162,9 @@ function contradictions(values: Partial<Environment>, given: Readonly<Record<str
         'at least 32 characters. Make one with: openssl rand -base64 48',
     );
   }
+  if (serious && (values.SECRETS_KEY?.length ?? 32) < 32) {
+    faults.push(`SECRETS_KEY has ${values.SECRETS_KEY?.length} characters (not shown). Allowed in ${environment}: at least 32 characters. Make one with: openssl rand -base64 48`);
+  }
   if (values.DATABASE_URL !== undefined && values.POSTGRES_URL !== undefined && values.DATABASE_URL !== values.POSTGRES_URL) {
     faults.push(
       'DATABASE_URL and POSTGRES_URL name different databases (not shown). Allowed: one of them, or the same value. ' +
@@ -191,7 +201,7 @@ function contradictions(values: Partial<Environment>, given: Readonly<Record<str
   return faults;
 }
 
-function toConfig(values: Environment): Config {
+function toConfig(values: Environment): Omit<Config, 'variable'> {
   const environment = values.NODE_ENV;
   const local = environment === 'development' || environment === 'test';
   const databaseUrl = values.DATABASE_URL ?? values.POSTGRES_URL ?? null;
@@ -207,6 +217,7 @@ function toConfig(values: Environment): Config {
     databaseTimeoutMs: values.DATABASE_TIMEOUT_SECONDS * 1000,
     redis: { url: values.REDIS_URL ?? null, poolSize: values.REDIS_POOL_SIZE, commandTimeoutMs: values.REDIS_COMMAND_TIMEOUT_MS },
     jwtSecret: values.JWT_SECRET_KEY ?? null,
+    secretsKey: values.SECRETS_KEY ?? null,
     accessTokenSeconds: Math.round(values.JWT_ACCESS_TOKEN_EXPIRE_HOURS * 3600),
     refreshTokenSeconds: Math.round(values.JWT_REFRESH_TOKEN_EXPIRE_DAYS * 86_400),
     allowedOrigins: values.ALLOWED_ORIGINS?.map((origin) => origin.toLowerCase()) ?? (local ? localOrigins : []),
@@ -218,6 +229,7 @@ function toConfig(values: Environment): Config {
     seed: values.SEED ?? environment === 'development',
     logLevel: values.LOG_LEVEL ?? (environment === 'test' ? 'warn' : 'info'),
     rateLimits: rateLimitsOf(values),
+    configFile: values.CONFIG_FILE ?? null,
     models: {
       openaiApiKey: values.LLM_API_KEY ?? values.OPENAI_API_KEY ?? null,
       openaiBaseUrl: values.OPENAI_BASE_URL ?? null,
@@ -274,6 +286,7 @@ const productionLimits: Record<RateLimitName, RateLimit> = {
   send_message: { count: 30, seconds: 60 },
   chat_events: { count: 20, seconds: 60 },
   messages: { count: 50, seconds: 60 },
+  test_provider: { count: 10, seconds: 60 },
   health: { count: 20, seconds: 60 },
   default_hour: { count: 50, seconds: 3600 },
   default_day: { count: 200, seconds: 86_400 },

@@ -7,7 +7,8 @@ export interface VersionSettings {
   readonly systemPrompt: string;
   /** A model's id in the catalog; null follows the default of the installation. */
   readonly modelId: string | null;
-  readonly fallbackModelIds: string[];
+  /** Models that take over, in order; null follows the catalog: the fallbacks of the model that answers. */
+  readonly fallbackModelIds: string[] | null;
   /** 0..2. */
   readonly temperature: number;
   readonly maxOutputTokens: number;
@@ -52,7 +53,7 @@ export const defaultRetrieval: RetrievalSettings = {
 export const defaultSettings: VersionSettings = {
   systemPrompt: '',
   modelId: null,
-  fallbackModelIds: [],
+  fallbackModelIds: null,
   temperature: 0.2,
   maxOutputTokens: 2000,
   retrieval: defaultRetrieval,

@@ -37,7 +37,8 @@ const ProfileVersionSchema = defineEntity({
     systemPrompt: p.text(),
     /** A model's id in the catalog; null follows the default of the installation. */
     modelId: p.text().nullable(),
-    fallbackModelIds: p.array(),
+    /** Null: the model's own fallbacks, as the catalog has them. */
+    fallbackModelIds: p.array().nullable(),
     temperature: p.double().$type<number>(),
     maxOutputTokens: p.integer(),
     retrieval: p.json<RetrievalSettings>(),

@@ -94,8 +94,11 @@ ProfileVersionNode.implement({
     }),
     fallbackModels: t.field({
       type: [ModelNode],
-      description: 'The models that take over, in this order, when the one before fails.',
-      resolve: async (version, _args, ctx) => profiles.fallbackModelIds(await modelsOf(ctx), version),
+      description: "The models that take over, in this order, when the one before fails: those that were chosen, else the model's own of the catalog; only those that can be used now.",
+      resolve: async (version, _args, ctx) => {
+        const models = await modelsOf(ctx);
+        return profiles.fallbackModelIds(models, version, profiles.answeringModelId(models, version));
+      },
     }),
     temperature: t.exposeFloat('temperature', { description: 'How freely the model chooses its words, 0..2.' }),
     maxOutputTokens: t.exposeInt('maxOutputTokens', { description: 'Tokens of an answer at most.' }),
@@ -267,7 +270,7 @@ const CreateProfileInput = builder.inputType('CreateProfileInput', {
     description: t.string({ description: 'What it is for, at most 2000 characters.' }),
     systemPrompt: t.string({ required: true, description: 'What the model is told before the conversation, at most 32,768 characters.' }),
     modelId: t.id({ description: 'The model that answers, one that can CHAT; the default of the installation when absent.' }),
-    fallbackModelIds: t.idList({ description: 'Up to 5 models that take over, in this order.' }),
+    fallbackModelIds: t.idList({ description: "Up to 5 models that take over, in this order; [] for none. Absent: the model's own fallbacks." }),
     temperature: t.float({ description: '0–2. Default: 0.2.' }),
     maxOutputTokens: t.int({ description: 'Tokens of an answer, 1–128,000. Default: 2000.' }),
     retrieval: t.field({ type: RetrievalSettingsInput, description: 'How passages are found.' }),
@@ -279,13 +282,13 @@ const CreateProfileInput = builder.inputType('CreateProfileInput', {
 });
 const ProfilePatch = builder.inputType('ProfilePatch', {
   description:
-    'Changes of a profile; what is absent or null stays, except that a null description or modelId is removed. Name and description are changed in place, everything else makes the next version.',
+    'Changes of a profile; what is absent or null stays, except that a null description, modelId or fallbackModelIds is removed. Name and description are changed in place, everything else makes the next version.',
   fields: (t) => ({
     name: t.string({ description: 'Name to show, 1–200 characters.' }),
     description: t.string({ description: 'What it is for, at most 2000 characters; null removes it.' }),
     systemPrompt: t.string({ description: 'What the model is told before the conversation, at most 32,768 characters.' }),
     modelId: t.id({ description: 'The model that answers; null follows the default of the installation.' }),
-    fallbackModelIds: t.idList({ description: 'Up to 5 models that take over, in this order; [] for none.' }),
+    fallbackModelIds: t.idList({ description: "Up to 5 models that take over, in this order; [] for none, null for the model's own fallbacks." }),
     temperature: t.float({ description: '0–2.' }),
     maxOutputTokens: t.int({ description: 'Tokens of an answer, 1–128,000.' }),
     retrieval: t.field({ type: RetrievalSettingsInput, description: 'How passages are found; absent fields stay.' }),

@@ -70,14 +70,7 @@ export async function addProfile(ctx: Context, input: NewProfile, attach?: Attac
   );
   const insert = (freeSlug: string): Promise<Profile> =>
     transactional(ctx, async (tx) => {
-      const profile = tx.em.create(Profile, {
-        workspaceId: workspaceOf(tx),
-        slug: freeSlug,
-        name: about.name,
-        description: about.description || null,
-        currentVersion: 1,
-      });
-      addVersion(tx, profile, settings, null);
+      const profile = insertProfile(tx, { slug: freeSlug, name: about.name, description: about.description || null }, settings);
       await tx.em.flush();
       await attach?.(tx, profile.id);
       return profile;
@@ -92,6 +85,13 @@ export async function addProfile(ctx: Context, input: NewProfile, attach?: Attac
     const message = `The slug "${wanted}" is taken. Choose another, or leave it out to have one made from the name.`;
     throw new ConflictError(message, ['slug'], existing && { type: 'Profile', id: existing.id }, 'ALREADY_EXISTS');
   }
+}
+
+/** A profile with its first version, to be flushed; its settings were checked before. */
+export function insertProfile(tx: Context, about: { readonly slug: string; readonly name: string; readonly description: string | null }, settings: VersionSettings): Profile {
+  const profile = tx.em.create(Profile, { ...about, workspaceId: workspaceOf(tx), currentVersion: 1 });
+  addVersion(tx, profile, settings, null);
+  return profile;
 }
 
 /** Changes a profile; throws ConflictError when `expectedVersion` is no longer the current one. */
@@ -219,9 +219,13 @@ export function answeringModelId(models: Models, version: Pick<ProfileVersion, '
   return version.modelId && models.find(version.modelId) ? version.modelId : models.defaultChatModelId;
 }
 
-/** The models to fall back to, in order: those that the catalog still has. */
-export function fallbackModelIds(models: Models, version: Pick<ProfileVersion, 'fallbackModelIds'>): string[] {
-  return version.fallbackModelIds.filter((id) => models.find(id));
+/**
+ * The models that take over from `modelId`, in order: those that the version names, else those that the catalog gives the
+ * model; of them the ones that can be used now.
+ */
+export function fallbackModelIds(models: Models, version: Pick<ProfileVersion, 'fallbackModelIds'>, modelId: string): string[] {
+  const wanted = version.fallbackModelIds ?? models.find(modelId)?.fallbacks ?? [];
+  return [...new Set(wanted)].filter((id) => id !== modelId && models.find(id)?.isAvailable && models.find(id)?.capabilities.includes('CHAT'));
 }
 
 async function profileBySlug(ctx: Context, wanted: string): Promise<Profile | null> {
@@ -265,7 +269,7 @@ function addVersion(tx: Context, profile: Profile, settings: VersionSettings, ch
 }
 
 function settingsOf(version: ProfileVersion): VersionSettings {
-  const { systemPrompt, modelId = null, fallbackModelIds, temperature, maxOutputTokens, retrieval, toolNames, graph, cacheAnswers } = version;
+  const { systemPrompt, modelId = null, fallbackModelIds = null, temperature, maxOutputTokens, retrieval, toolNames, graph, cacheAnswers } = version;
   return { systemPrompt, modelId, fallbackModelIds, temperature, maxOutputTokens, retrieval, toolNames, graph, cacheAnswers };
 }
 

@@ -15,7 +15,7 @@ type Loose<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
 /** Changes of retrieval; what is absent or null stays, except that a null `rerankModelId` removes the model. */
 export type RetrievalChange = Loose<RetrievalSettings>;
 
-/** Changes of settings; what is absent or null stays, except that a null `modelId` follows the default of the installation. */
+/** Changes of settings; what is absent or null stays, except that a null `modelId` or `fallbackModelIds` follows the catalog. */
 export interface SettingsChange extends Loose<Omit<VersionSettings, 'retrieval' | 'graph' | 'fallbackModelIds' | 'toolNames'>> {
   readonly fallbackModelIds?: readonly string[] | null | undefined;
   readonly toolNames?: readonly string[] | null | undefined;
@@ -60,7 +60,7 @@ export function changeSettings(rules: Rules, base: VersionSettings, change: Sett
   return {
     systemPrompt: read.systemPrompt ?? base.systemPrompt,
     modelId: read.modelId === undefined ? base.modelId : read.modelId,
-    fallbackModelIds: read.fallbackModelIds ?? base.fallbackModelIds,
+    fallbackModelIds: read.fallbackModelIds === undefined ? base.fallbackModelIds : read.fallbackModelIds,
     temperature,
     maxOutputTokens: read.maxOutputTokens ?? base.maxOutputTokens,
     retrieval: read.retrieval ?? base.retrieval,

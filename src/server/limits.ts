@@ -18,6 +18,7 @@ const limitOfField: Readonly<Record<string, RateLimitName>> = {
   'Mutation.sendMessage': 'send_message',
   'Mutation.editMessage': 'send_message',
   'Mutation.regenerateMessage': 'send_message',
+  'Mutation.testProvider': 'test_provider',
   'Subscription.chatEvents': 'chat_events',
   'ChatSession.messages': 'messages',
 };

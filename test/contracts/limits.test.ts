@@ -16,6 +16,7 @@ const numbers: Config['rateLimits'] = {
   send_message: { count: 2, seconds: 1 },
   chat_events: { count: 5, seconds: 600 },
   messages: null,
+  test_provider: null,
   health: { count: 100, seconds: 600 },
   default_hour: { count: 2, seconds: 3600 },
   default_day: { count: 4, seconds: 86_400 },

@@ -10,7 +10,7 @@ describe('the catalog of models', () => {
     const models = createModels({ openaiApiKey: null });
     expect([models.defaultChatModelId, models.defaultEmbeddingModelId]).toEqual([offlineChatModelId, offlineEmbeddingModelId]);
     expect(models.providers().map(({ id, kind, isConfigured }) => [id, kind, isConfigured])).toEqual([
-      ['offline', 'OFFLINE', true], ['openai', 'OPENAI', false],
+      ['offline', 'OFFLINE', true], ['openai', 'OPENAI', false], ['anthropic', 'ANTHROPIC', false], ['gemini', 'GEMINI', false],
     ]);
     expect((await models.chat(offlineChatModelId, options).invoke('Hello?')).text).toContain('no answer');
     expect(await models.embeddings(offlineEmbeddingModelId).embedQuery('hello')).toHaveLength(1_536);
@@ -23,7 +23,7 @@ describe('the catalog of models', () => {
     expect(models.find('openai:gpt-4o-mini')).toEqual({
       id: 'openai:gpt-4o-mini', name: 'gpt-4o-mini', providerId: 'openai', contextWindow: 128_000, embeddingDimensions: null,
       capabilities: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT'],
-      inputPricePerMillion: 0.15, outputPricePerMillion: 0.6, fallbacks: [], isAvailable: true,
+      inputPricePerMillion: 0.15, outputPricePerMillion: 0.6, fallbacks: ['openai:gpt-4o', 'openai:gpt-4', 'openai:gpt-3.5-turbo'], isAvailable: true,
     });
   });
 
@@ -38,7 +38,7 @@ describe('the catalog of models', () => {
 
   test('lists models by what they can do', () => {
     const ids = createModels().models('EMBEDDING').map(({ id }) => id);
-    expect(ids).toEqual([offlineEmbeddingModelId, 'openai:text-embedding-3-small', 'openai:text-embedding-3-large']);
+    expect(ids).toEqual([offlineEmbeddingModelId, 'openai:text-embedding-3-small', 'openai:text-embedding-3-large', 'gemini:gemini-embedding-001']);
     expect(createModels().models().length).toBeGreaterThan(ids.length);
   });
 

@@ -42,7 +42,7 @@ const megabyte = 1024 ** 2;
 const prompt = 'x'.repeat(32_000);
 const manyPrompts = (count: number): string => Array.from({ length: count }, (_, index) => `p${index}: systemPrompt`).join(' ');
 /** An answer of 3.2 MB. */
-const LARGE = `{ profiles(first: 1) { nodes { version { ${manyPrompts(100)} } } } }`;
+const LARGE = `{ profiles(first: 1, orderBy: { field: CREATED_AT, direction: DESC }) { nodes { version { ${manyPrompts(100)} } } } }`;
 
 describe('the connections of one user', () => {
   it('are never more than allowed in a burst of 200: the others close with 1013, and each that ends makes room for another', async () => {

@@ -10,6 +10,7 @@ export interface Service {
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly configs?: readonly { readonly source: string; readonly target: string }[];
   readonly init?: boolean;
   readonly restart?: string;
   readonly read_only?: boolean;

@@ -1,10 +1,10 @@
 // What a catalog of models is made with, for tests without an app: nothing shared, and waits that take no time but are kept.
-import { installationOf, type EnvironmentModels } from '../../src/models/environment.ts';
 import { createModels, type ModelParts, type Models } from '../../src/models/catalog.ts';
 import { createCircuits } from '../../src/models/circuits.ts';
 import { createOutbound } from '../../src/models/outbound.ts';
 import { createProviderHealth } from '../../src/models/provider-health.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import { installationOf, type EnvironmentModels } from './installation.ts';
 
 /** Parts with defaults of their own; `pauses` holds the milliseconds of every wait between two calls. */
 export function modelParts(change: Partial<ModelParts> = {}): ModelParts & { readonly pauses: number[] } {

@@ -35,7 +35,7 @@ export type CreateProfileInput = {
   description?: string | null | undefined;
   /** Documents that it may use from the start. */
   documentIds?: Array<string | number> | null | undefined;
-  /** Up to 5 models that take over, in this order. */
+  /** Up to 5 models that take over, in this order; [] for none. Absent: the model's own fallbacks. */
   fallbackModelIds?: Array<string | number> | null | undefined;
   /** What a run does. Default: retrieval, prompt, output. */
   graph?: GraphDefinitionInput | null | undefined;
@@ -308,6 +308,7 @@ export type RegisterMutation = { register: { user: { id: string } | null, tokens
       | { message: string }
       | { message: string }
       | { message: string }
+      | { message: string }
     > } };
 
 export type CreateProfileMutationVariables = Exact<{
@@ -322,6 +323,7 @@ export type CreateProfileMutation = { createProfile: { profile: { id: string, ve
       | { message: string, field: Array<string> | null }
       | { message: string, field: Array<string> | null }
       | { message: string, field: Array<string> | null }
+      | { message: string, field: Array<string> | null }
     > } };
 
 export type UploadMutationVariables = Exact<{
@@ -330,6 +332,7 @@ export type UploadMutationVariables = Exact<{
 
 
 export type UploadMutation = { uploadDocuments: { documents: Array<{ id: string, name: string, mediaType: string }>, jobs: Array<{ id: string }>, userErrors: Array<
+      | { message: string }
       | { message: string }
       | { message: string }
       | { message: string }
@@ -364,6 +367,7 @@ export type CreateSessionMutation = { createChatSession: { session: { id: string
       | { message: string }
       | { message: string }
       | { message: string }
+      | { message: string }
     > } };
 
 export type SendMutationVariables = Exact<{
@@ -372,6 +376,7 @@ export type SendMutationVariables = Exact<{
 
 
 export type SendMutation = { sendMessage: { cursor: string | null, run: { id: string } | null, userErrors: Array<
+      | { message: string }
       | { message: string }
       | { message: string }
       | { message: string }

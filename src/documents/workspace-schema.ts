@@ -1,0 +1,38 @@
+// How the workspace's own settings are changed.
+import type { Workspace } from '../accounts/entity.ts';
+import { WorkspaceNode } from '../accounts/schema.ts';
+import { attempt, builder, decodeId, payload } from '../builder.ts';
+import { permit } from '../context.ts';
+import { decodeModelId } from '../providers/schema.ts';
+import { updateWorkspace } from './workspace.ts';
+
+const UpdateWorkspaceInput = builder.inputType('UpdateWorkspaceInput', {
+  description: 'Changes of the workspace; what is absent stays.',
+  fields: (t) => ({
+    name: t.string({ description: 'Name to show, 1–200 characters.' }),
+    defaultProfileId: t.id({ description: 'The profile of chats that name none; null for none.' }),
+    embeddingModelId: t.id({ description: 'The model that turns documents into vectors: one that can EMBED and is available.' }),
+  }),
+});
+const WorkspacePayload = payload<{ workspace: Workspace }>('WorkspacePayload', 'Answer of updateWorkspace.', (t) => ({
+  workspace: t.field({ type: WorkspaceNode, nullable: true, description: 'The workspace as changed.', resolve: (answer) => answer.workspace as never }),
+}));
+
+builder.mutationFields((t) => ({
+  updateWorkspace: t.field({
+    type: WorkspacePayload,
+    args: { input: t.arg({ type: UpdateWorkspaceInput, required: true, description: 'What changes.' }) },
+    description: "Changes the viewer's workspace. Needs CONFIG_WRITE.",
+    resolve: (_root, { input }, ctx) =>
+      attempt(async () => {
+        permit(ctx, 'CONFIG_WRITE');
+        return {
+          workspace: await updateWorkspace(ctx, {
+            name: input.name,
+            defaultProfileId: input.defaultProfileId == null ? input.defaultProfileId : decodeId('Profile', input.defaultProfileId, ['defaultProfileId']),
+            embeddingModelId: input.embeddingModelId == null ? input.embeddingModelId : await decodeModelId(ctx, input.embeddingModelId, ['embeddingModelId']),
+          }),
+        };
+      }),
+  }),
+}));
