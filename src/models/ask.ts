@@ -167,6 +167,7 @@ async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<Cha
     say(gates.text.end());
     if (finish === 'FILTERED') throw new FilteredError('The answer was withheld.');
     if (finish === null) throw new NoAnswerError('The stream ended before the answer did.');
+    if (!begun) throw new NoAnswerError('The answer is empty.');
     report(reported);
     const toolCalls = callsOf(requested);
     return { modelId: model.id, text, toolCalls, finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish };

@@ -18,7 +18,7 @@ beforeEach(() => proxy.restore());
 
 /** A client that gives up at once. */
 async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client(proxy.url, { lazyConnect: true, commandTimeout: 300, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const client = new Client(proxy.url, { lazyConnect: true, commandTimeout: 1_000, retryStrategy: () => null, maxRetriesPerRequest: 0 });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -10,7 +10,7 @@ export interface ModelCall {
   say(text: string): void;
   /** Cuts the connection, in the middle of the answer. */
   cut(): void;
-  /** Ends the answer, with usage. */
+  /** Ends the answer, with usage; one of which nothing was said is "Yes.", as an empty one would be no answer. */
   end(usage?: { prompt_tokens: number; completion_tokens: number }): void;
   /** Resolves when the caller has closed the connection before the end. */
   readonly abandoned: Promise<void>;
@@ -42,12 +42,17 @@ export async function startModelServer(): Promise<ModelServer> {
     response.flushHeaders();
     const body = JSON.parse(text) as ModelCall['body'];
     const chunk = (rest: object): void => void response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 0, model: body.model, ...rest })}\n\n`);
+    let said = false;
     const call: ModelCall = {
       body,
       abandoned,
-      say: (content) => chunk({ choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }] }),
+      say(content) {
+        said = true;
+        chunk({ choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }] });
+      },
       cut: () => void response.destroy(),
       end(usage = { prompt_tokens: 7, completion_tokens: 3 }) {
+        if (!said) call.say('Yes.');
         chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
         chunk({ choices: [], usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });
         response.end('data: [DONE]\n\n');
