@@ -10,6 +10,7 @@ import { promptNode } from './agent/prompt-node.ts';
 import type { App } from './context.ts';
 import { close as closeReaders } from './documents/extract.ts';
 import { defineIngestion } from './documents/ingest.ts';
+import { defineReembedding } from './documents/reembedding.ts';
 import { defineRemoval } from './documents/removal.ts';
 import { attachWithin } from './documents/service.ts';
 import { createPgVectorStore } from './documents/vector-store.ts';
@@ -179,6 +180,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     closers.push(await followProviderChanges(app));
     defineIngestion(app);
     defineRemoval(app);
+    defineReembedding(app);
     await jobs.start({ work: config.role !== 'api' });
     await unlockStart();
     if (config.role !== 'api') await engine.start();

@@ -2,11 +2,13 @@
 // first moves this number's job on. A try that was cancelled, or overtaken by another process while it was only asleep,
 // thus changes nothing any more: its next write throws Superseded.
 import { scoped } from '../accounts/scoped.ts';
+import { readWorkspace } from '../accounts/workspace.ts';
 import { transactional, type Context } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { sql } from '../platform/database.ts';
 import { Document, DocumentVersion, IngestionJob, type DocumentMetadata, type DocumentStatus, type IngestionError, type IngestionStage } from './entity.ts';
 import { lockDocument } from './locks.ts';
+import { enqueueReembedding } from './reembedding.ts';
 
 /** A job has changed; who wants to know how reads it. Key: the workspace. */
 export const jobChanged = topic<JobChange>('documents.job');
@@ -109,6 +111,8 @@ export async function finish(attempt: Try, ending: Ending): Promise<void> {
       publishedVersionId: version.id,
       updatedAt: new Date(),
     });
+    // The workspace has chosen another model since this began.
+    if (version.embeddingModelId !== (await readWorkspace(tx)).embeddingModelId) await enqueueReembedding(tx);
   });
   // What was made from the version before.
   if (ending.counts !== null) await attempt.ctx.app.cache.invalidate([`document:${job.documentId}`]);

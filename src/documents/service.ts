@@ -3,7 +3,6 @@
 // Bytes are stored first, outside any transaction; then document, version, attachments and job appear together in one.
 // Each ingestion has a version of its own. A document has at most one unfinished job: a newer one cancels it.
 import { z } from 'zod';
-import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { assertTakesWork, permit, transactional, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
@@ -127,29 +126,6 @@ export async function reingestDocument(ctx: Context, input: { id: string }): Pro
   });
   announce(ctx, [...added.cancelled, added.job]);
   return added;
-}
-
-/** Ingests again what has vectors of another model than the workspace now wants; search goes on with the old ones until then. Returns how many documents. */
-export async function reembedDocuments(ctx: Context): Promise<number> {
-  const viewer = permit(ctx, 'CONFIG_WRITE');
-  assertTakesWork(ctx);
-  const outdated = await scoped(ctx, DocumentVersion)
-    .select(Document, Workspace)
-    .innerJoin('document', (join) => join.onRef('document.id', '=', 'document_version.documentId').onRef('document.latestVersion', '=', 'document_version.number'))
-    .innerJoin('workspace', 'workspace.id', 'document.workspaceId')
-    .select('document.id')
-    .where('document.status', '!=', 'DELETING')
-    .whereRef('document_version.embeddingModelId', '!=', 'workspace.embeddingModelId')
-    .execute();
-  for (const { id } of outdated) {
-    const added = await transactional(ctx, async (tx) => {
-      const document = await lockDocument(tx, id);
-      return document && document.status !== 'DELETING' ? await addVersion(tx, document, await newestFile(tx, document)) : null;
-    });
-    if (added) announce(ctx, [...added.cancelled, added.job]);
-  }
-  ctx.log.info({ workspaceId: viewer.workspaceId, documents: outdated.length }, 'documents are embedded again');
-  return outdated.length;
 }
 
 /** Stops an ingestion; the document is what it was before, or FAILED if it never was anything. */

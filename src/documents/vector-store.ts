@@ -38,6 +38,13 @@ export interface VectorStore {
   query(em: EntityManager, query: VectorQuery): Promise<Map<string, number>>;
   /** Gives chunks the vectors of older chunks with the same text; returns how many there were to give. */
   reuse(em: EntityManager, input: { workspaceId: string; modelId: string; pairs: readonly ReusedVector[] }): Promise<number>;
+  /** Those of the chunks that have a vector of this model. */
+  stored(em: EntityManager, input: { workspaceId: string; modelId: string; chunkIds: readonly string[] }): Promise<ReadonlySet<string>>;
+  /**
+   * Forgets up to `limit` vectors of a model that is neither the one by which their version is searched nor the one that
+   * their workspace wants; returns how many. For after a change of models.
+   */
+  removeUnused(em: EntityManager, input: { workspaceId: string; limit: number }): Promise<number>;
   /** Forgets the vectors of a document. Deleting its chunks does so, too. */
   deleteDocument(em: EntityManager, document: { workspaceId: string; documentId: string }): Promise<void>;
   /** Waits for what still runs in the background. */
@@ -130,6 +137,26 @@ export function createPgVectorStore(database: Database, log: Logger, options: Ve
       return rows.length;
     },
 
+    async stored(em, { workspaceId, modelId, chunkIds }) {
+      if (chunkIds.length === 0) return new Set();
+      const { rows } = await sql<{ id: string }>`select chunk_id::text as id from chunk_embedding
+        where workspace_id = ${workspaceId}::uuid and model_id = ${modelId} and chunk_id = any(${sql.val(chunkIds)}::uuid[])`.execute(kysely(em));
+      return new Set(rows.map(({ id }) => id));
+    },
+
+    async removeUnused(em, { workspaceId, limit }) {
+      const { rows } = await sql`delete from chunk_embedding where (chunk_id, model_id) in (
+          select unused.chunk_id, unused.model_id from chunk_embedding unused
+          join document_chunk chunk on chunk.id = unused.chunk_id
+          join document_version version on version.id = chunk.version_id
+          join workspace on workspace.id = unused.workspace_id
+          where unused.workspace_id = ${workspaceId}::uuid
+            and unused.model_id <> version.embedding_model_id and unused.model_id <> workspace.embedding_model_id
+          limit ${limit}::int)
+        returning chunk_id`.execute(kysely(em));
+      return rows.length;
+    },
+
     async deleteDocument(em, { workspaceId, documentId }) {
       await sql`delete from chunk_embedding using document_chunk chunk
         where chunk.id = chunk_embedding.chunk_id and chunk.document_id = ${documentId}::uuid
@@ -149,6 +176,8 @@ const unavailable: VectorStore = {
   upsert: async () => undefined,
   query: async () => new Map(),
   reuse: async () => 0,
+  stored: async () => new Set(),
+  removeUnused: async () => 0,
   deleteDocument: async () => undefined,
   close: async () => undefined,
 };

@@ -3,10 +3,11 @@ import { Workspace } from '../accounts/entity.ts';
 import { name as nameRule } from '../accounts/service.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { changeWorkspace, readWorkspace } from '../accounts/workspace.ts';
-import { permit, transactional, type Context } from '../context.ts';
+import { assertTakesWork, permit, transactional, type Context } from '../context.ts';
 import { NotFoundError, ValidationError, validate } from '../platform/errors.ts';
 import { Profile } from '../profiles/entity.ts';
 import { modelsOf } from '../providers/catalog.ts';
+import { enqueueReembedding, wakeReembedding } from './reembedding.ts';
 
 /** What is absent stays; null takes the default profile away, and leaves the others as they are. */
 export interface WorkspaceChange {
@@ -19,6 +20,7 @@ export interface WorkspaceChange {
 /** Changes the workspace: all of it, or nothing where something is wrong. */
 export async function updateWorkspace(ctx: Context, input: WorkspaceChange): Promise<Workspace> {
   permit(ctx, 'CONFIG_WRITE');
+  assertTakesWork(ctx);
   const name = input.name == null ? undefined : validate(nameRule, input.name, ['name']);
   const { defaultProfileId } = input;
   if (input.embeddingModelId != null) await assertEmbeds(ctx, input.embeddingModelId);
@@ -27,12 +29,14 @@ export async function updateWorkspace(ctx: Context, input: WorkspaceChange): Pro
     await changeWorkspace(tx, { ...(name !== undefined && { name }), ...(defaultProfileId !== undefined && { defaultProfileId }) });
     if (input.embeddingModelId != null) await switchEmbeddingModel(tx, input.embeddingModelId);
   });
+  if (input.embeddingModelId != null) wakeReembedding(ctx.app);
   return await readWorkspace(ctx);
 }
 
-/** From now on documents are embedded by this model. What was embedded before keeps its vectors and is searched by them. */
+/** From now on documents are embedded by this model. What was embedded before is moved to it in the background. */
 async function switchEmbeddingModel(tx: Context, embeddingModelId: string): Promise<void> {
   await changeWorkspace(tx, { embeddingModelId });
+  await enqueueReembedding(tx);
 }
 
 async function assertEmbeds(ctx: Context, id: string): Promise<void> {

@@ -34,11 +34,16 @@ export function byKeywords(keyword: KeywordRanking): Fused[] {
   return order([...keyword.scores].map(([chunkId, score]) => ({ chunkId, fused: score / highest, keyword: score, vector: null })));
 }
 
-/** Passages by their vectors alone: 1 is a vector that points as the question's. */
+/** Passages by their vectors alone: 1 is a vector that points as the question's. Of a passage with several the nearest counts. */
 export function byVectors(vectors: readonly VectorRanking[], termCount: number): Fused[] {
-  const found = vectors.flatMap(({ embedder, scores }) =>
-    [...scores].map(([chunkId, score]) => ({ chunkId, fused: likeness(embedder, score, termCount), keyword: null, vector: score })));
-  return order(found.filter((passage) => passage.fused > 0));
+  const found = new Map<string, Fused>();
+  for (const { embedder, scores } of vectors) {
+    for (const [chunkId, score] of scores) {
+      const fused = likeness(embedder, score, termCount);
+      if (fused > (found.get(chunkId)?.fused ?? 0)) found.set(chunkId, { chunkId, fused, keyword: null, vector: score });
+    }
+  }
+  return order([...found.values()]);
 }
 
 /**

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../../src/context.ts';
 import { followJobs as followRows } from '../../src/documents/follow.ts';
 import { ingest } from '../../src/documents/ingest.ts';
-import { reembedDocuments } from '../../src/documents/service.ts';
 import { authenticate } from '../../src/accounts/service.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 import { addText, createProfile, ended, followJobs, read, replace, upload } from './support.ts';
@@ -197,21 +196,6 @@ describe('an embedder', () => {
     expect(await read(grace, document.id)).toMatchObject({ status: 'READY', error: null, version: { reusedChunkCount: 0, embeddingModel: { name: 'tiny' } } });
     const { rows } = await remote.app.database.pglite!.query('select from chunk_embedding join document_chunk on document_chunk.id = chunk_id where document_id = $1', [uuidOf(document.id)]);
     expect(rows).toHaveLength(1);
-  });
-});
-
-describe('another embedding model', () => {
-  it('embeds the documents of a workspace again, in the background', async () => {
-    const grace = await parley.signUp('Grace');
-    const { document, job } = await addText(grace, { text: 'Embedded by one model, then by another.' });
-    await ended(grace, job.id);
-    await sql("update document_version set embedding_model_id = 'openai:text-embedding-3-small' where document_id = $1", [uuidOf(document.id)]);
-    const ctx = createContext(parley.app, { viewer: await authenticate(parley.app, grace.accessToken) });
-    expect(await reembedDocuments(ctx)).toBe(1);
-    const { latestJob } = await read(grace, document.id);
-    expect(await ended(grace, latestJob.id)).toMatchObject({ status: 'SUCCEEDED' });
-    expect(await read(grace, document.id)).toMatchObject({ status: 'READY', version: { number: 2, reusedChunkCount: 0, embeddingModel: { name: 'bm25-hash' } } });
-    expect(await reembedDocuments(ctx)).toBe(0);
   });
 });
 

@@ -45,6 +45,8 @@ describe('fused scores', () => {
   it('are those of the vectors where only they count', () => {
     expect(byVectors([vectors('LEARNED', { a: 0.8, b: 0.3, c: -0.2 })], 4).map(({ chunkId, fused }) => [chunkId, fused])).toEqual([['a', 0.8], ['b', 0.3]]);
     expect(byVectors([vectors('HASHED', { a: 1 })], 4)[0]?.fused).toBe(0.5);
+    // A passage on its way from one model to another has a vector of each.
+    expect(byVectors([vectors('LEARNED', { a: 0.2, b: 0.3 }), vectors('LEARNED', { a: 0.7 })], 4).map(({ chunkId, fused }) => [chunkId, fused])).toEqual([['a', 0.7], ['b', 0.3]]);
   });
 
   it('stay within 0 and 1 and order equals by id', () => {
