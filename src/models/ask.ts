@@ -9,9 +9,12 @@ import type { ErrorCode } from '../platform/errors.ts';
 import { countTokens } from '../text/counts.ts';
 import { limitTime, persist, type Call, type CallEnd, type CalledModel, type CallParts, type Outcome } from './calls.ts';
 import { finishOf, reasoningOf } from './chunks.ts';
-import { failureRules, FilteredError, NoAnswerError, ProviderError } from './failures.ts';
+import { failureRules, FilteredError, ModelNotConfiguredError, NoAnswerError, ProviderError } from './failures.ts';
 import type { ChatOptions, ModelInfo } from './provider.ts';
 import { createTextGate } from './stored-text.ts';
+import { createToolCallPieces, type RequestedCall } from './tool-calls.ts';
+
+export type { RequestedCall };
 
 /** What is asked of the first of `modelIds` that answers. */
 export interface ChatRequest {
@@ -26,7 +29,7 @@ export interface ChatRequest {
 export interface ChatHooks {
   text(piece: string): void;
   reasoning(piece: string): void;
-  /** A call has ended. */
+  /** A call has ended, or was not made because the circuit is open. The call that an abort ends is not told. */
   attempt(attempt: ModelAttempt): void;
   /** What a call used; also of one that failed after it had begun to answer. */
   usage(usage: ModelUsage): void;
@@ -53,14 +56,6 @@ export interface ModelUsage {
   readonly cachedTokens: number;
   readonly costUsd: number;
   readonly estimated: boolean;
-}
-
-/** A tool that the model wants called. Its arguments are not validated; where they are no JSON object, they are `invalid`, as written. */
-export interface RequestedCall {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>> | null;
-  readonly invalid: string | null;
 }
 
 /** The complete answer. */
@@ -92,6 +87,7 @@ export async function ask(models: readonly [AskedModel, ...AskedModel[]], reques
   for (const [index, model] of models.entries()) {
     const outcome = await askOne(model, index > 0, request, counted, parts);
     if ('value' in outcome) return outcome.value;
+    request.signal.throwIfAborted();
     const { failure, cause } = outcome;
     const next = models[index + 1];
     if (!next || !failureRules[failure.code].fallsBack) {
@@ -125,15 +121,16 @@ function askOne(model: AskedModel, isFallback: boolean, request: Omit<ChatReques
 }
 
 /** One request, from its sending to the end of its answer. */
-async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, { limits, metrics }: CallParts, { answered }: Call): Promise<ChatAnswer> {
+async function callOnce(model: AskedModel, request: Omit<ChatRequest, 'modelIds'>, hooks: ChatHooks, { limits, metrics }: CallParts, { answered }: Call): Promise<ChatAnswer> {
   const start = performance.now();
-  const time = limitTime(limits.firstTokenMs, signal);
+  const time = limitTime(limits.firstTokenMs, request.signal);
   const gates = { text: createTextGate(), reasoning: createTextGate() };
+  const requested = createToolCallPieces();
   let text = '';
+  let reasoning = '';
   let begun = false;
   let finish = null as ReturnType<typeof finishOf>;
   let reported = null as Tokens | null;
-  let requested = null as AIMessageChunk | null;
   const say = (piece: string): void => {
     if (piece === '') return;
     text += piece;
@@ -141,12 +138,11 @@ async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<Cha
   };
   const think = (piece: string): void => {
     if (piece === '') return;
+    reasoning += piece;
     hooks.reasoning(piece);
   };
   try {
-    const opened = model.open();
-    const asked = tools && tools.length > 0 ? withTools(opened, tools) : opened;
-    const stream = await time.race(asked.stream([...messages], { signal: time.signal }));
+    const stream = await time.race(open(model, request).stream([...request.messages], { signal: time.signal }));
     const chunks = (stream as AsyncIterable<AIMessageChunk>)[Symbol.asyncIterator]();
     for (let next = await time.race(chunks.next()); next.done !== true; next = await time.race(chunks.next())) {
       const chunk = next.value;
@@ -158,8 +154,7 @@ async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<Cha
       if (begun) time.extend(limits.silenceMs);
       think(gates.reasoning.pass(reasoningOf(chunk)));
       say(gates.text.pass(chunk.text));
-      // Only these are joined: joining all pieces of a long text costs the square of its length.
-      if (chunk.tool_call_chunks && chunk.tool_call_chunks.length > 0) requested = requested?.concat(chunk) ?? chunk;
+      if (chunk.tool_call_chunks) requested.add(chunk.tool_call_chunks);
       finish = finishOf(chunk) ?? finish;
       if (chunk.usage_metadata) reported = addTokens(reported, chunk.usage_metadata);
     }
@@ -168,19 +163,19 @@ async function callOnce(model: AskedModel, { messages, tools, signal }: Omit<Cha
     if (finish === 'FILTERED') throw new FilteredError('The answer was withheld.');
     if (finish === null) throw new NoAnswerError('The stream ended before the answer did.');
     if (!begun) throw new NoAnswerError('The answer is empty.');
-    report(reported);
-    const toolCalls = callsOf(requested);
+    const toolCalls = requested.calls();
+    report(true);
     return { modelId: model.id, text, toolCalls, finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish };
   } catch (error) {
     // Half an answer was paid for, too.
-    if (begun) report(reported);
+    if (begun) report(false);
     throw time.signal.aborted ? time.signal.reason : error;
   } finally {
     time.end();
   }
 
-  function report(tokens: Tokens | null): void {
-    const usage = usageOf(model, tokens, messages, text);
+  function report(isComplete: boolean): void {
+    const usage = usageOf(model, request, { reported, isComplete, said: `${reasoning}${text}${requested.text()}` });
     const { label } = model;
     metrics.modelTokens.inc({ model: label, direction: 'in' }, usage.inputTokens);
     metrics.modelTokens.inc({ model: label, direction: 'out' }, usage.outputTokens);
@@ -194,16 +189,11 @@ function isPiece(chunk: AIMessageChunk): boolean {
   return chunk.text !== '' || reasoningOf(chunk) !== '' || (chunk.tool_call_chunks?.length ?? 0) > 0;
 }
 
-function withTools(model: BaseChatModel, tools: readonly ToolDefinition[]): Pick<BaseChatModel, 'stream'> {
-  if (!model.bindTools) throw new NoAnswerError('This model takes no tools.');
-  return model.bindTools([...tools]) as unknown as Pick<BaseChatModel, 'stream'>;
-}
-
-function callsOf(chunk: AIMessageChunk | null): RequestedCall[] {
-  if (!chunk) return [];
-  const valid = (chunk.tool_calls ?? []).map(({ id, name, args }, index) => ({ id: id ?? `call-${index}`, name, arguments: args as Record<string, unknown>, invalid: null }));
-  const invalid = (chunk.invalid_tool_calls ?? []).map(({ id, name, args }, index) => ({ id: id ?? `invalid-${index}`, name: name ?? '', arguments: null, invalid: args ?? '' }));
-  return [...valid, ...invalid];
+function open(model: AskedModel, { tools = [] }: Omit<ChatRequest, 'modelIds'>): Pick<BaseChatModel, 'stream'> {
+  const opened = model.open();
+  if (tools.length === 0) return opened;
+  if (!opened.bindTools) throw new ModelNotConfiguredError(model.id, `The model "${model.id}" takes no tools. Choose another one.`);
+  return opened.bindTools([...tools]) as unknown as Pick<BaseChatModel, 'stream'>;
 }
 
 interface Tokens {
@@ -217,17 +207,25 @@ function addTokens(before: Tokens | null, { input_tokens: input, output_tokens: 
   return { input: (before?.input ?? 0) + input, output: (before?.output ?? 0) + output, cached: (before?.cached ?? 0) + (details?.cache_read ?? 0) };
 }
 
-function usageOf({ id, info }: AskedModel, reported: Tokens | null, messages: readonly BaseMessage[], text: string): ModelUsage {
-  // A report without an answer's tokens is that of an answer that was broken off.
-  const isComplete = reported !== null && (reported.output > 0 || text === '');
-  const inputTokens = reported?.input || messages.reduce((sum, message) => sum + countTokens(message.text), 0);
-  const outputTokens = isComplete ? reported.output : countTokens(text);
+interface Said {
+  readonly reported: Tokens | null;
+  /** False for an answer that was broken off, of which a report, if there is one, does not tell all. */
+  readonly isComplete: boolean;
+  /** All that the model wrote. */
+  readonly said: string;
+}
+
+function usageOf({ id, info }: AskedModel, { messages, tools = [] }: Omit<ChatRequest, 'modelIds'>, { reported, isComplete, said }: Said): ModelUsage {
+  // Some servers report zeros.
+  const isReported = isComplete && reported !== null && reported.input > 0 && reported.output > 0;
+  const inputTokens = reported?.input || countTokens([...messages.map((message) => message.text), ...tools.map((tool) => JSON.stringify(tool))].join('\n'));
+  const outputTokens = isReported ? reported.output : Math.max(reported?.output ?? 0, countTokens(said));
   return {
     modelId: id,
     inputTokens,
     outputTokens,
     cachedTokens: reported?.cached ?? 0,
     costUsd: (inputTokens * (info?.inputPricePerMillion ?? 0) + outputTokens * (info?.outputPricePerMillion ?? 0)) / 1e6,
-    estimated: !isComplete,
+    estimated: !isReported,
   };
 }

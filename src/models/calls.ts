@@ -1,4 +1,5 @@
 // What surrounds every call to a provider: how often it is made, with which pauses, and how long it may take.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { halfJitterGenerator } from 'cockatiel';
 import type { Metrics } from '../platform/metrics.ts';
@@ -12,6 +13,7 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
   /** Before the second call; twice as long before each further one, and up to half less at random. */
   readonly baseDelayMs: number;
+  /** No wait is longer; a provider that asks for a longer one is not called again. */
   readonly maxDelayMs: number;
 }
 
@@ -72,53 +74,91 @@ export interface Persistence<T> {
 
 export type Outcome<T> = { readonly value: T } | { readonly failure: ProviderFailure; readonly cause: unknown };
 
-/** Calls one model until it answers, as often as the policy allows. Rejects only with the signal's reason, once it aborts. */
+/**
+ * Calls one model until it answers, as often as the policy allows. Rejects only with the signal's reason, at once when it
+ * aborts: a call that is under way then is none that has ended, and says nothing about the model.
+ */
 export async function persist<T>(model: CalledModel, parts: CallParts, { signal, call, mayRepeat, onEnd }: Persistence<T>): Promise<Outcome<T>> {
-  const { retry, circuits, health, metrics, pause = sleepFor } = parts;
-  const end = (end: CallEnd): void => {
-    metrics.modelCalls.inc({ model: model.label, outcome: end.errorCode ?? 'OK' });
-    onEnd(end);
-  };
+  const { retry, health, metrics, pause = pauseFor } = parts;
+  const count = (outcome: ProviderFailureCode | 'OK' | 'ABORTED'): void => metrics.modelCalls.inc({ model: model.label, outcome });
   for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    const pass = await circuits.enter(model.circuit);
+    const pass = await enter(model, parts.circuits, signal);
     if ('retryAfterMs' in pass) {
-      end({ attempt, errorCode: 'CIRCUIT_OPEN', durationMs: 0 });
+      count('CIRCUIT_OPEN');
+      onEnd({ attempt, errorCode: 'CIRCUIT_OPEN', durationMs: 0 });
       return { failure: circuitOpen(pass.retryAfterMs), cause: null };
     }
     const start = performance.now();
-    const tookMs = (): number => Math.round(performance.now() - start);
+    const end = (errorCode: ProviderFailureCode | null): void => {
+      count(errorCode ?? 'OK');
+      onEnd({ attempt, errorCode, durationMs: Math.round(performance.now() - start) });
+    };
     try {
-      signal.throwIfAborted();
-      const value = await call({ answered: () => pass.answered() });
-      pass.succeeded();
+      const value = await call({ answered: () => void pass.answered() });
+      void pass.succeeded();
       health.succeeded(model.provider);
-      end({ attempt, errorCode: null, durationMs: tookMs() });
+      end(null);
       return { value };
     } catch (cause) {
       if (signal.aborted) {
-        pass.left();
+        void pass.left();
+        count('ABORTED');
         throw signal.reason;
       }
       const failure = classifyProviderError(cause);
-      if (failureRules[failure.code].opensCircuit) await pass.failed();
-      else pass.left();
+      end(failure.code);
       health.failed(model.provider, failure.message);
-      end({ attempt, errorCode: failure.code, durationMs: tookMs() });
-      const delayMs = Math.max(failure.retryAfterMs ?? 0, halfJitterGenerator(attempt - 1, { initialDelay: retry.baseDelayMs, maxDelay: retry.maxDelayMs, exponent: 2, generator: halfJitterGenerator })[0]);
+      // Waited for, so that the next call meets the circuit that this one may have opened.
+      if (failureRules[failure.code].opensCircuit) await unlessAborted(pass.failed(), signal);
+      else void pass.left();
+      const delayMs = Math.max(failure.retryAfterMs ?? 0, backOff(attempt, retry));
       // A provider that asks for more patience than anybody has is not asked again.
       if (!failure.retryable || attempt >= retry.maxAttempts || delayMs > retry.maxDelayMs || !mayRepeat()) return { failure, cause };
-      metrics.modelRetries.inc({ model: model.label, reason: failure.code });
       await pause(delayMs, signal);
+      metrics.modelRetries.inc({ model: model.label, reason: failure.code });
     }
   }
 }
 
-async function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
+/** The circuit's leave; one that comes when nobody wants it any more is given back. */
+async function enter({ circuit, label }: CalledModel, circuits: Circuits, signal: AbortSignal): ReturnType<Circuits['enter']> {
+  signal.throwIfAborted();
+  const entering = circuits.enter(circuit, label);
   try {
-    await sleep(ms, undefined, { signal });
+    const pass = await unlessAborted(entering, signal);
+    signal.throwIfAborted();
+    return pass;
+  } catch (error) {
+    void entering.then((pass) => 'left' in pass && void pass.left(), () => undefined);
+    throw error;
+  }
+}
+
+/** Milliseconds before the call after this one, by half at random: callers that failed together do not return together. */
+function backOff(attempt: number, { baseDelayMs, maxDelayMs }: RetryPolicy): number {
+  // This generator reads no more of its options than these.
+  return halfJitterGenerator(attempt - 1, { initialDelay: baseDelayMs, maxDelay: maxDelayMs } as Parameters<typeof halfJitterGenerator>[1])[0];
+}
+
+async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  // Timers count from when their turn of the event loop began, which may be a millisecond ago.
+  const until = performance.now() + ms;
+  try {
+    for (let left = ms; left > 0; left = until - performance.now()) await sleep(Math.ceil(left), undefined, { signal });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
+  }
+}
+
+/** What the work gives, or the reason as soon as the signal aborts; nothing is left behind. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
@@ -128,7 +168,7 @@ export interface TimeLimit {
   readonly signal: AbortSignal;
   /** Begins the time anew, from now on with this many milliseconds. */
   extend(ms: number): void;
-  /** What the work gives, or the reason as soon as the signal aborts: not every client listens. */
+  /** What the work gives, or the reason as soon as the signal aborts: not every client listens. One work at a time. */
   race<T>(work: Promise<T>): Promise<T>;
   /** Ends the clock, and closes what still runs under the signal. */
   end(): void;
@@ -138,10 +178,9 @@ export interface TimeLimit {
 export function limitTime(ms: number, outer: AbortSignal): TimeLimit {
   const own = new AbortController();
   const signal = AbortSignal.any([outer, own.signal]);
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  signal.addEventListener('abort', () => aborted.reject(signal.reason as Error), { once: true });
-  if (signal.aborted) aborted.reject(signal.reason as Error);
+  // Promise.race with one promise for the whole call would keep a reaction for every piece of a long answer.
+  let giveUp: (reason: unknown) => void = () => undefined;
+  signal.addEventListener('abort', () => giveUp(signal.reason), { once: true });
   let timer: NodeJS.Timeout;
   let current = ms;
   const begin = (): void => {
@@ -156,10 +195,30 @@ export function limitTime(ms: number, outer: AbortSignal): TimeLimit {
       current = next;
       begin();
     },
-    race: (work) => Promise.race([work, aborted.promise]),
+    race: (work) =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        work.then(resolve, reject);
+        if (signal.aborted) reject(signal.reason as Error);
+      }),
     end() {
       clearTimeout(timer);
       own.abort(new CallTimedOutError('The call is over.'));
     },
+  };
+}
+
+const current = new AsyncLocalStorage<AbortSignal>();
+
+/** Does the work, so that its requests by `abortable` close when the signal aborts; for clients that take no signal. */
+export function underSignal<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return current.run(signal, work);
+}
+
+/** The same `fetch`, for underSignal. */
+export function abortable(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return (input, init) => {
+    const signals = [init?.signal, current.getStore()].filter((signal) => signal != null);
+    return fetch(input, signals.length === 0 ? init : { ...init, signal: AbortSignal.any(signals) });
   };
 }

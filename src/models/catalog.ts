@@ -4,7 +4,7 @@ import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { adapterOf } from './adapters.ts';
 import { ask, type AskedModel, type ChatAnswer, type ChatHooks, type ChatRequest } from './ask.ts';
-import type { CalledModel, CallParts } from './calls.ts';
+import { abortable, type CalledModel, type CallParts } from './calls.ts';
 import type { CircuitState } from './circuits.ts';
 import { embed, type Embedded, type EmbedRequest } from './embed.ts';
 import type { Installation } from './installation.ts';
@@ -26,7 +26,10 @@ export interface Models {
   chat(id: string, options: ChatOptions): BaseChatModel;
   /** As `chat`, for embedders. */
   embeddings(id: string): Embeddings;
-  /** Asks the first of the models that answers, with everything that a call to a provider needs. */
+  /**
+   * Asks the first of the models that answers, with everything that a call to a provider needs. Of the others, those that are
+   * unknown or lack a key are left out; where the first is such, the request is rejected, for somebody chose it.
+   */
   ask(request: ChatRequest, hooks: ChatHooks): Promise<ChatAnswer>;
   /** Embeds, with everything that a call to a provider needs. */
   embed(request: EmbedRequest): Promise<Embedded>;
@@ -80,7 +83,7 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
     const info = byId.get(id);
     const space = spaceOf(info?.providerId ?? '');
     const label = info === undefined ? 'unknown' : space === '' ? id : 'of a workspace';
-    return { id, info, circuit: space + id, provider: space + (info?.providerId ?? ''), label };
+    return { id, info, circuit: space + id, provider: space + (info?.providerId ?? 'unknown'), label };
   }
 
   const models: Models = {
@@ -97,7 +100,7 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
       const { name, adapter, connection } = take(id, 'EMBEDDING');
       if (!adapter.embeddings) throw new ModelNotConfiguredError(id, `The provider of "${id}" has no embeddings. Choose another model.`);
       let embedder = embedders.get(id);
-      if (!embedder) embedders.set(id, (embedder = adapter.embeddings(name, connection)));
+      if (!embedder) embedders.set(id, (embedder = adapter.embeddings(name, { ...connection, fetch: abortable(connection.fetch) })));
       return embedder;
     },
     ask({ modelIds: [first, ...others], ...request }, hooks) {

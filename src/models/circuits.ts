@@ -1,8 +1,8 @@
 // Circuit breakers around models: after failures in a row nobody calls for a while, then one call probes. All instances
 // share a circuit's state through Redis; without it, or while it is away, each instance keeps its own.
 //
-// A breaker of cockatiel keeps its state within the process, so the machine is written here: a pure function over a small
-// row, which Redis stores by compare-and-set. Clocks of instances may differ by a little; a pause is thirty seconds.
+// cockatiel's breakers keep their state within the process. So the machine is written here: pure functions over a small row,
+// which Redis stores by compare-and-set, in Redis's time.
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../platform/config.ts';
@@ -24,124 +24,130 @@ export interface CircuitRules {
 /** The rules of an installation: an open circuit is tried again at least every ten times its first pause. */
 export function circuitRules({ circuit, calls }: Pick<Config, 'circuit' | 'calls'>): CircuitRules {
   const { failures, openMs } = circuit;
-  return { failures, openMs, maxOpenMs: 10 * openMs, probeMs: calls.firstTokenMs + 10_000 };
+  return { failures, openMs, maxOpenMs: 10 * openMs, probeMs: Math.max(calls.firstTokenMs, calls.embeddingMs) + 10_000 };
 }
 
-/** Leave to make one call. Say how it went, once. */
+/** Leave to make one call. Say how it went, once; what is said never rejects, and resolves when it counts. */
 export interface Pass {
-  /** It begins to answer: a probe has found out enough, and all calls pass again. */
-  answered(): void;
-  succeeded(): void;
-  /** Resolves when it counts. */
+  /** It begins to answer: if it is a probe, all calls pass again, but the first that fails opens the circuit anew. */
+  answered(): Promise<void>;
+  succeeded(): Promise<void>;
   failed(): Promise<void>;
   /** It says nothing about the model, e.g. because the caller gave up: a probe is given back. */
-  left(): void;
+  left(): Promise<void>;
 }
 
 export interface Circuits {
-  /** Null, with the milliseconds until it is worth another try, while calls do not pass. */
-  enter(key: string): Promise<Pass | { readonly retryAfterMs: number }>;
+  /** Leave to call, or, while calls do not pass, the milliseconds until it is worth another try. `label` is for onOpen. */
+  enter(key: string, label?: string): Promise<Pass | { readonly retryAfterMs: number }>;
   state(key: string): Promise<CircuitState>;
 }
 
 export interface CircuitParts {
   readonly redis: Pick<Redis, 'attempt'> | null;
   readonly rules: CircuitRules;
-  /** Called when one opens, by the instance whose call decided it. */
-  readonly onOpen?: (key: string) => void;
-  /** Milliseconds since the epoch; Date.now unless a test says otherwise. */
+  /** Called when one opens, by the instance whose call decided it, with the label of that call. */
+  readonly onOpen?: (label: string) => void;
+  /** Milliseconds since the epoch where Redis does not tell the time; Date.now unless a test says otherwise. */
   readonly now?: () => number;
 }
 
-/** A circuit as it is stored; one that is closed and without a failure is not stored at all. */
+/** A circuit as it is stored; one without a failure since the last success is not stored at all. */
 interface Row {
+  /** In a row. */
   readonly failures: number;
-  /** How often it has opened without closing in between; 0: it is closed. */
+  /** How often it has opened since the last success. */
   readonly opened: number;
-  readonly openUntil: number;
+  /** Null while calls pass. */
+  readonly openUntil: number | null;
   readonly probe: { readonly id: string; readonly until: number } | null;
 }
 
-const closed: Row = { failures: 0, opened: 0, openUntil: 0, probe: null };
+const closed: Row = { failures: 0, opened: 0, openUntil: null, probe: null };
 
-/** Nobody may remember a circuit for longer than this after its last change. */
+/** What a row becomes at a moment; the same row where nothing changes. */
+type Change = (row: Row, now: number) => Row;
+
+/** Nobody remembers a circuit for longer than this after its last change, or than it can be open. */
 const forgetMs = 3_600_000;
-/** Others may write between reading and writing; whoever loses so often in a row decides by what it has read. */
-const maxRaces = 8;
+/** When it is worth another try while somebody probes. */
+const probeNewsMs = 1_000;
+/** Others may write between reading and writing. Nobody loses so often in a row but under a storm of failures. */
+const maxRaces = 50;
+const readWithTime = `local time = redis.call('time') return {redis.call('get', KEYS[1]) or '', time[1], time[2]}`;
 /** Stores ARGV[2] ('' for nothing) for ARGV[3] ms, unless what stands there is no longer ARGV[1] ('' for nothing). */
 const storeIfUnchanged = `if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('del', KEYS[1]) else redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return 1`;
 
-/** The circuits of one instance. No call waits longer than two commands of Redis may take. */
+/** The circuits of one instance. While no circuit changes, a call waits for one command of Redis. */
 export function createCircuits({ redis, rules, onOpen = () => undefined, now = Date.now }: CircuitParts): Circuits {
-  const here = new LRUCache<string, Row>({ max: 10_000, ttl: forgetMs });
+  const keepMs = forgetMs + rules.maxOpenMs;
+  const here = new LRUCache<string, Row>({ max: 10_000, ttl: keepMs });
 
-  /** Applies a change to the row, wherever it is kept, and returns what it was and is. */
-  async function change(key: string, next: (row: Row) => Row): Promise<{ before: Row; after: Row }> {
+  /** Applies a change to the row, wherever it is kept, and returns what it was and is, and when. */
+  async function change(key: string, next: Change): Promise<{ before: Row; after: Row; at: number }> {
     const id = `parley:circuit:${key}`;
-    for (let race = 0; redis && race < maxRaces; race++) {
-      const read = await redis.attempt(async (client) => ({ text: (await client.get(id)) ?? '' }));
-      if (!read) break;
-      const before = readRow(read.text);
-      const after = next(before);
-      if (after === before) return { before, after };
-      const written = await redis.attempt((client) => client.eval(storeIfUnchanged, 1, id, read.text, after === closed ? '' : JSON.stringify(after), forgetMs));
+    for (let race = 1; redis; race++) {
+      const read = (await redis.attempt((client) => client.eval(readWithTime, 1, id))) as [string, string, string] | null;
+      if (read === null) break;
+      const [text, seconds, microseconds] = read;
+      const at = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+      const before = readRow(text);
+      const after = next(before, at);
+      if (after === before || race > maxRaces) return { before, after: before, at };
+      const written = await redis.attempt((client) => client.eval(storeIfUnchanged, 1, id, text, after === closed ? '' : JSON.stringify(after), keepMs));
       if (written === null) break;
-      if (written === 1) return { before, after };
+      if (written === 1) return { before, after, at };
     }
+    const at = now();
     const before = here.get(key) ?? closed;
-    const after = next(before);
+    const after = next(before, at);
     if (after === closed) here.delete(key);
     else if (after !== before) here.set(key, after);
-    return { before, after };
+    return { before, after, at };
   }
 
-  async function fail(key: string, probe: string | null): Promise<void> {
-    const { before, after } = await change(key, (row) => {
-      const isProbe = probe !== null && row.probe?.id === probe;
-      // It is open already: this call began before.
-      if (row.opened > 0 && !isProbe) return row;
-      const failures = row.failures + 1;
-      if (!isProbe && failures < rules.failures) return { ...row, failures };
-      const opened = row.opened + 1;
-      return { failures, opened, openUntil: now() + Math.min(rules.openMs * 2 ** (opened - 1), rules.maxOpenMs), probe: null };
-    });
-    if (after.opened > before.opened) onOpen(key);
-  }
-
-  /** Background work of a call that goes on: it never rejects, since each step has an answer for an absent Redis. */
-  const close = (key: string): void => void change(key, (row) => (row === closed ? row : closed));
+  const failure = (probe: string): Change => (row, at) => {
+    const isProbe = row.probe?.id === probe;
+    // It is open already: this call began before.
+    if (row.openUntil !== null && !isProbe) return row;
+    const failures = row.failures + 1;
+    if (!isProbe && failures < rules.failures) return { ...row, failures };
+    return { failures, opened: row.opened + 1, openUntil: at + Math.min(rules.openMs * 2 ** row.opened, rules.maxOpenMs), probe: null };
+  };
+  // A probe that begins to answer and then breaks off is no success, but whoever waits for its end waits for a whole answer.
+  const answer = (probe: string): Change => (row) => (row.probe?.id === probe ? { ...row, failures: rules.failures - 1, openUntil: null, probe: null } : row);
+  // Late news of a call from before does not close what has opened since.
+  const success = (probe: string): Change => (row) => (row === closed || (row.openUntil !== null && row.probe?.id !== probe) ? row : closed);
+  const leave = (probe: string): Change => (row) => (row.probe?.id === probe ? { ...row, probe: null } : row);
 
   return {
-    async enter(key) {
+    async enter(key, label = key) {
       const probe = randomUUID();
-      const { after: row } = await change(key, (row) => {
-        const isFree = row.opened > 0 && row.openUntil <= now() && (row.probe === null || row.probe.until <= now());
-        return isFree ? { ...row, probe: { id: probe, until: now() + rules.probeMs } } : row;
+      const { after: row, at } = await change(key, (row, at) => {
+        const isFree = row.openUntil !== null && row.openUntil <= at && (row.probe === null || row.probe.until <= at);
+        return isFree ? { ...row, probe: { id: probe, until: at + rules.probeMs } } : row;
       });
       const probes = row.probe?.id === probe;
-      if (row.opened > 0 && !probes) return { retryAfterMs: Math.max(0, Math.max(row.openUntil, row.probe?.until ?? 0) - now()) };
-      let over = false;
+      if (row.openUntil !== null && !probes) return { retryAfterMs: row.openUntil > at ? row.openUntil - at : probeNewsMs };
+      // In order, so that a success does not overtake what came before it. An absent Redis has an answer, so nothing rejects.
+      let last = Promise.resolve();
+      const say = (next: Change): Promise<void> =>
+        (last = last.then(async () => {
+          const { before, after } = await change(key, next);
+          if (after.opened > before.opened) onOpen(label);
+        }));
       return {
-        answered: () => {
-          if (probes && !over) close(key);
-          over ||= probes;
-        },
-        succeeded: () => {
-          // Late news of a call from before do not close what has opened since.
-          if (probes && !over) close(key);
-          else if (row.failures > 0) void change(key, (latest) => (latest.opened > 0 ? latest : closed));
-        },
-        failed: () => fail(key, probes && !over ? probe : null),
-        left: () => {
-          if (probes && !over) void change(key, (latest) => (latest.probe?.id === probe ? { ...latest, probe: null } : latest));
-        },
+        answered: async () => void (probes && (await say(answer(probe)))),
+        succeeded: () => say(success(probe)),
+        failed: () => say(failure(probe)),
+        left: async () => void (probes && (await say(leave(probe)))),
       };
     },
     async state(key) {
-      const { after: row } = await change(key, (row) => row);
-      if (row.opened === 0) return 'CLOSED';
-      return row.openUntil > now() ? 'OPEN' : 'HALF_OPEN';
+      const { after: row, at } = await change(key, (row) => row);
+      if (row.openUntil === null) return 'CLOSED';
+      return row.openUntil > at ? 'OPEN' : 'HALF_OPEN';
     },
   };
 }

@@ -1,8 +1,8 @@
 // Texts to vectors, by an embedding model: complete and of one size, or a failure in our own words.
 import type { Embeddings } from '@langchain/core/embeddings';
 import { countTokens } from '../text/counts.ts';
-import { limitTime, persist, type CalledModel, type CallParts } from './calls.ts';
-import { NoAnswerError, ProviderError } from './failures.ts';
+import { limitTime, persist, underSignal, type CalledModel, type CallParts } from './calls.ts';
+import { ModelNotConfiguredError, NoAnswerError, ProviderError } from './failures.ts';
 import type { ModelInfo } from './provider.ts';
 
 export interface EmbedRequest {
@@ -38,18 +38,20 @@ export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRe
     signal,
     mayRepeat: () => true,
     onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
-    async call({ answered }) {
+    async call() {
       const time = limitTime(parts.limits.embeddingMs, signal);
       try {
         const embedder = model.open();
-        const vectors = await time.race(as === 'QUERY' ? Promise.all(texts.map((text) => embedder.embedQuery(text))) : embedder.embedDocuments([...texts]));
-        answered();
-        return checked(vectors, texts.length);
+        const vectors = await time.race(
+          underSignal(time.signal, () => (as === 'QUERY' ? Promise.all(texts.map((text) => embedder.embedQuery(text))) : embedder.embedDocuments([...texts]))),
+        );
+        return checked(vectors, texts.length, model);
       } finally {
         time.end();
       }
     },
   });
+  signal.throwIfAborted();
   if ('failure' in outcome) {
     const { failure, cause } = outcome;
     throw new ProviderError(failure, { providerId: model.info?.providerId ?? model.id.split(':')[0] ?? '', attempts, cause });
@@ -61,13 +63,17 @@ export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRe
   return { vectors: outcome.value, tokens, costUsd, estimated: true };
 }
 
-/** Whatever the catalog says of the size: only vectors of one size are ever compared. */
-function checked(vectors: number[][], count: number): number[][] {
+/** Vectors that can be stored and compared with the model's others, or an error. */
+function checked(vectors: number[][], count: number, { id, info }: Embedder): number[][] {
   if (vectors.length !== count) throw new NoAnswerError(`The embedder answered ${vectors.length} vectors to ${count} texts.`);
   const size = vectors[0]?.length ?? 0;
   for (const vector of vectors) {
     if (vector.length === 0 || vector.length !== size) throw new NoAnswerError(`The embedder answered vectors of ${size} and of ${vector.length} numbers.`);
     if (!vector.every(Number.isFinite)) throw new NoAnswerError('The embedder answered something that is no number.');
+  }
+  const expected = info?.embeddingDimensions;
+  if (expected != null && size !== expected) {
+    throw new ModelNotConfiguredError(id, `The model "${id}" embeds in ${size} dimensions, and the catalog says ${expected}. Correct the catalog, or choose another model.`);
   }
   return vectors;
 }

@@ -26,7 +26,16 @@ export function createTextGate(): TextGate {
   };
 }
 
-function storable(text: string): string {
+/** The same of every text within a value of JSON, names of fields included. */
+export function storableJson(value: unknown): unknown {
+  if (typeof value === 'string') return storable(value);
+  if (Array.isArray(value)) return value.map(storableJson);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [storable(name), storableJson(each)]));
+}
+
+/** With U+FFFD in place of what cannot be stored. */
+export function storable(text: string): string {
   const formed = text.isWellFormed() ? text : text.toWellFormed();
   return formed.includes('\0') ? formed.replaceAll('\0', '\uFFFD') : formed;
 }

@@ -126,9 +126,9 @@ describe('failures without an answer', () => {
     const refused = new TypeError('fetch failed', { cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) });
     expect(classifyProviderError(refused)).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', retryable: true });
     expect(classifyProviderError(new DOMException('slow', 'TimeoutError'))).toMatchObject({ code: 'TIMEOUT', retryable: true });
-    expect(classifyProviderError(new DOMException('gone', 'AbortError'))).toMatchObject({ code: 'TIMEOUT', retryable: false });
+    expect(classifyProviderError(new DOMException('gone', 'AbortError'))).toMatchObject({ code: 'TIMEOUT', retryable: true });
     for (const odd of [null, undefined, 'text', 7, new Error('?')]) {
-      expect(classifyProviderError(odd)).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', retryable: false });
+      expect(classifyProviderError(odd)).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', retryable: true });
     }
     const circle = new Error('a');
     circle.cause = circle;

@@ -12,6 +12,9 @@ export interface EmbeddingServer {
   close(): Promise<void>;
 }
 
+/** As the catalog says of the model that it stands for. */
+const dimensions = 1_536;
+
 /** `topics` are words that mean the same; a text's vector says how often each topic is in it. */
 export async function startEmbeddingServer(topics: readonly (readonly string[])[]): Promise<EmbeddingServer> {
   let refusing = false;
@@ -20,7 +23,7 @@ export async function startEmbeddingServer(topics: readonly (readonly string[])[
     const words = text.toLowerCase().match(/\p{L}+/gu) ?? [];
     const counts = topics.map((topic) => words.filter((word) => topic.includes(word)).length);
     const length = Math.hypot(...counts) || 1;
-    return counts.map((count) => count / length);
+    return Array.from({ length: dimensions }, (_, index) => (counts[index] ?? 0) / length);
   };
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let text = '';

@@ -3,11 +3,11 @@ import { createModels, type ModelParts, type Models } from '../../src/models/cat
 import { createCircuits } from '../../src/models/circuits.ts';
 import { createOutbound } from '../../src/models/outbound.ts';
 import { createProviderHealth } from '../../src/models/provider-health.ts';
-import { createMetrics } from '../../src/platform/metrics.ts';
+import { createMetrics, type Metrics } from '../../src/platform/metrics.ts';
 import { installationOf, type EnvironmentModels } from './installation.ts';
 
 /** Parts with defaults of their own; `pauses` holds the milliseconds of every wait between two calls. */
-export function modelParts(change: Partial<ModelParts> = {}): ModelParts & { readonly pauses: number[] } {
+export function modelParts(change: Partial<Omit<ModelParts, 'metrics'>> = {}): ModelParts & { readonly pauses: number[]; readonly metrics: Metrics } {
   const pauses: number[] = [];
   return {
     outbound: createOutbound({ poolSize: 10, connectTimeoutMs: 2_000, rules: { allowed: [], plainHttp: true } }),
