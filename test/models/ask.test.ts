@@ -128,6 +128,7 @@ const faults: Record<string, { readonly step: Step; readonly code: ProviderFailu
   'a malformed chunk': { step: { pieces: [Buffer.from(`data: {"${raw}\n\n`)] }, code: 'PROVIDER_UNAVAILABLE' },
   'chunks of another kind': { step: { pieces: [Buffer.from('data: {"choices":7}\n\n')], finish: null }, code: 'PROVIDER_UNAVAILABLE' },
   'no choices': { step: { pieces: [Buffer.from('data: {"choices":[]}\n\n')], finish: null }, code: 'PROVIDER_UNAVAILABLE' },
+  'nothing but an end': { step: { pieces: [], usage: { prompt_tokens: 10, completion_tokens: 0, total_tokens: 10 } }, code: 'PROVIDER_UNAVAILABLE' },
   'nothing at all': { step: { pieces: [], finish: null }, code: 'PROVIDER_UNAVAILABLE' },
   'a web page': { step: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(`<html>${raw}</html>`), code: 'PROVIDER_UNAVAILABLE' },
   'a redirect': { step: (response) => void response.writeHead(302, { location: '/elsewhere' }).end(), code: 'PROVIDER_UNAVAILABLE' },
@@ -634,13 +635,6 @@ describe('text', () => {
   it('that is cut at its token limit is an answer that says so', async () => {
     server.script('a', [{ pieces: ['Anna '], finish: 'length' }]);
     expect((await ask()).outcome).toMatchObject({ text: 'Anna ', finish: 'LENGTH' });
-  });
-
-  it('may be missing from an answer that says that it is over', async () => {
-    server.script('a', [{ pieces: [], usage: { prompt_tokens: 10, completion_tokens: 0, total_tokens: 10 } }]);
-    const asked = await ask();
-    expect(asked.outcome).toMatchObject({ text: '', finish: 'STOP' });
-    expect(asked.usages).toMatchObject([{ inputTokens: 10, outputTokens: 0, estimated: false }]);
   });
 });
 
