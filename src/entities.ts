@@ -6,10 +6,12 @@ import {
 } from './documents/entity.ts';
 import { Profile, ProfileVersion } from './profiles/entity.ts';
 import { Provider } from './providers/entity.ts';
+import { UsageEntry } from './usage/entity.ts';
 
 export const entities = [
   User, Workspace, Member, AuthSession,
   Provider,
+  UsageEntry,
   Profile, ProfileVersion,
   Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
   ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, ChatEvent,

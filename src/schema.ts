@@ -2,6 +2,7 @@
 import './system/schema.ts';
 import './accounts/schema.ts';
 import './providers/schema.ts';
+import './usage/schema.ts';
 import './graph/schema.ts';
 import './profiles/schema.ts';
 import './documents/schema.ts';

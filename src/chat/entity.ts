@@ -6,6 +6,7 @@ import { Document, DocumentChunk, type JobStatus } from '../documents/entity.ts'
 import type { ErrorCode } from '../platform/errors.ts';
 import { Profile, ProfileVersion } from '../profiles/entity.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
+import type { UsageFigures } from '../usage/ledger.ts';
 import type { Withdrawal } from './walk.ts';
 
 export const visibilities = ['PRIVATE', 'WORKSPACE'] as const;
@@ -185,6 +186,11 @@ const RunSchema = defineEntity({
 });
 export class Run extends RunSchema.class {}
 RunSchema.setClass(Run);
+
+/** What a run has used, by its row. */
+export function usageOf({ inputTokens, outputTokens, embeddingTokens, cachedTokens, costUsd, usageEstimated: estimated }: Run): UsageFigures {
+  return { inputTokens, outputTokens, embeddingTokens, cachedTokens, costUsd, estimated };
+}
 
 const RunStepSchema = defineEntity({
   name: 'RunStep',

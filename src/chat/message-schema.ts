@@ -4,8 +4,9 @@ import { scoped } from '../accounts/scoped.ts';
 import { attempt, builder, decodeId, describedEnum, payload } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { DocumentChunkNode, DocumentNode, SourceLocation } from '../documents/schema.ts';
-import { Citation, Message, MessageBlock, type FeedbackRating, type MessageRole, type MessageStatus, type Run } from './entity.ts';
-import { ChatSessionNode, MessageNode, RunNode, Usage, usageOf } from './nodes.ts';
+import { Usage } from '../usage/schema.ts';
+import { Citation, Message, MessageBlock, usageOf, type FeedbackRating, type MessageRole, type MessageStatus, type Run } from './entity.ts';
+import { ChatSessionNode, MessageNode, RunNode } from './nodes.ts';
 import * as chat from './service.ts';
 
 const MessageRoleEnum = describedEnum<Record<MessageRole, string>>('MessageRole', 'Who speaks.', { USER: 'A person.', ASSISTANT: 'The assistant.', TOOL: 'A tool that the assistant called.', SYSTEM: 'Parley itself.' });

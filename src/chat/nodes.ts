@@ -5,30 +5,6 @@ import type { Context } from '../context.ts';
 import { ChatSession, Message, Run } from './entity.ts';
 import { visibleSessions } from './sessions.ts';
 
-/** Tokens and money. */
-export interface UsageShape {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly embeddingTokens: number;
-  readonly cachedTokens: number;
-  readonly costUsd: number;
-  readonly estimated: boolean;
-}
-export const Usage = builder.objectRef<UsageShape>('Usage').implement({
-  description: 'What was used, in tokens and money.',
-  fields: (t) => ({
-    inputTokens: t.exposeInt('inputTokens', { description: 'Tokens sent to models.' }),
-    outputTokens: t.exposeInt('outputTokens', { description: 'Tokens written by models.' }),
-    embeddingTokens: t.exposeInt('embeddingTokens', { description: 'Tokens sent to embedding models.' }),
-    cachedTokens: t.exposeInt('cachedTokens', { description: 'Of the input tokens, those that the provider had cached.' }),
-    costUsd: t.exposeFloat('costUsd', { description: "US dollars, by the catalog's prices." }),
-    estimated: t.exposeBoolean('estimated', { description: 'Whether some of it was counted here, since the provider did not report it.' }),
-  }),
-});
-
-/** What a run used. */
-export const usageOf = (run: Pick<Run, 'inputTokens' | 'outputTokens' | 'embeddingTokens' | 'cachedTokens' | 'costUsd' | 'usageEstimated'>): UsageShape => ({ ...run, costUsd: Number(run.costUsd), estimated: run.usageEstimated });
-
 /** A session that the viewer may see. */
 export const ChatSessionNode = builder.loadableNodeRef('ChatSession', {
   id: { resolve: (session) => session.id },

@@ -8,7 +8,9 @@ import type { Written } from '../graph/state.ts';
 import type { Fence } from '../platform/checkpoints.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
-import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
+import { ProfileVersion } from '../profiles/entity.ts';
+import { addUsage, book, createTally, spentOnChat, spentOnEmbedding, type Spent } from '../usage/ledger.ts';
+import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, usageOf, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import type { Lease } from './lease.ts';
 import { branchIds } from './messages.ts';
@@ -72,7 +74,11 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   let held: { readonly parts: RunPart[]; blocks: OpenBlock[]; citations: number } | null = null;
   const attempts: Omit<ModelAttempt, never>[] = [];
   const degraded = new Set<string>(run.degraded);
-  const usage = { inputTokens: run.inputTokens, outputTokens: run.outputTokens, cachedTokens: run.cachedTokens, costUsd: run.costUsd, estimated: run.usageEstimated };
+  /** Of the run. */
+  let usage = usageOf(run);
+  /** Of this attempt, for the ledger. */
+  const tally = createTally();
+  let profileId: string | null = null;
   const stepOrdinals = new Map<string, number>();
   let steps = 0;
   let modelCalls = 0;
@@ -196,6 +202,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     unsaved = false;
     await saveBlocks(tx);
     await saveAttempts(tx);
+    await saveUsage(tx);
     await scoped(tx, Run).update().set(figures()).where('id', '=', run.id).execute();
   }
 
@@ -210,6 +217,34 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   async function saveAttempts(tx: Context): Promise<void> {
     if (attempts.length === 0) return;
     await kysely(tx.em, ModelAttempt).insertInto('model_attempt').values(attempts as never).onConflict((conflict) => conflict.doNothing()).execute();
+  }
+
+  async function saveUsage(tx: Context): Promise<void> {
+    const spent = tally.sums();
+    if (spent.length === 0) return;
+    profileId ??= (await scoped(tx, ProfileVersion).select().select('profileId').where('id', '=', run.profileVersionId).executeTakeFirstOrThrow()).profileId;
+    await book(tx, { userId: run.userId, profileId, run: { id: run.id, sessionId, attempt } }, spent);
+  }
+
+  function takeUsage(spent: Spent): void {
+    usage = addUsage(usage, spent);
+    tally.add(spent);
+    unsaved = true;
+  }
+
+  /**
+   * What was spent and not saved yet, when the attempt ends without an end of the run: it was paid, also where the run is
+   * somebody else's by now, or gone. The ledger's entries are this attempt's own. Never throws.
+   */
+  async function settleAccount(): Promise<void> {
+    try {
+      await inTurn(() => guarded(save)).catch(async (error: unknown) => {
+        if (!(error instanceof RunLostError)) throw error;
+        await saveUsage(ctx);
+      });
+    } catch (error) {
+      app.log.error({ err: error, runId: run.id, attempt, spent: tally.sums() }, 'what an attempt spent could not be booked');
+    }
   }
 
   function saveSoon(): void {
@@ -312,6 +347,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     outputTokens: usage.outputTokens,
     cachedTokens: usage.cachedTokens,
     costUsd: usage.costUsd,
+    embeddingTokens: usage.embeddingTokens,
     usageEstimated: usage.estimated,
     firstTokenMs,
     cached,
@@ -352,6 +388,9 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       run.outputMessageId = messageId;
     },
     take(part) {
+      // Nobody is shown it, and it was paid even if the run has gone.
+      if (part.type === 'usage') return takeUsage(spentOnChat(part));
+      if (part.type === 'embedding') return takeUsage(spentOnEmbedding(part));
       // Another process may have the run by now: whoever was asleep says nothing more.
       if (broken) return;
       if (!lease.held()) return lose(new RunLostError(`The lease on run ${run.id} has run out.`));
@@ -365,16 +404,10 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         unsaved = true;
         if (part.type === 'degraded') degraded.add(part.reason);
         else if (part.type === 'cached') cached = modelCalls === 0;
-        else if (part.type === 'modelAttempt') {
+        else {
           cached = false;
           const { type: _type, ...rest } = part;
           attempts.push({ ...rest, runId: run.id, ordinal: modelCalls++, workspaceId });
-        } else {
-          usage.inputTokens += part.inputTokens;
-          usage.outputTokens += part.outputTokens;
-          usage.cachedTokens += part.cachedTokens;
-          usage.estimated ||= part.estimated;
-          usage.costUsd += part.costUsd;
         }
       }
     },
@@ -421,7 +454,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         if (outcome === 'CANCELLED' && asked.rollback) return [...(await forgetMessages(tx, run)), terminal];
         const messageStatus = outcome === 'SUCCEEDED' ? 'COMPLETE' : outcome === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
         await scoped(tx, Message).update().set({ status: messageStatus }).where('id', '=', messageId).execute();
-        const reported: NewEvent = { type: 'UsageReported', payload: { runId: run.id, usage: { ...usage, embeddingTokens: 0 } } };
+        const reported: NewEvent = { type: 'UsageReported', payload: { runId: run.id, usage } };
         return [{ type: 'MessageCompleted', payload: { messageId }, at: position() }, reported, terminal];
       });
       typing(false);
@@ -430,6 +463,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     },
     async fail(thrown, signal) {
       const cause = signal.aborted ? signal.reason : thrown;
+      let ended = false;
       try {
         if (cause instanceof RunLostError || broken) {
           app.log.warn({ err: broken ?? cause, runId: run.id, attempt }, 'a run was lost to another attempt');
@@ -440,12 +474,13 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         if (cause instanceof RunCancelledError) await record.end('CANCELLED', null);
         else if (cause instanceof RunTimedOutError) await record.end('TIMED_OUT', runError('TIMEOUT', 'The answer took longer than a run may. Ask again, or ask for less at once.', true, null, run.id));
         else await record.end('FAILED', explain(app, run, thrown));
-        return true;
+        return (ended = true);
       } catch (error) {
         // The lease runs out and the run is taken over.
         if (!(error instanceof RunLostError)) app.log.error({ err: error, runId: run.id }, 'the end of a run could not be written');
         return false;
       } finally {
+        if (!ended) await settleAccount();
         if (!broken) typing(false);
         if (typingTimer) clearTimeout(typingTimer);
         if (saving) clearTimeout(saving);

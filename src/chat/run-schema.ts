@@ -6,9 +6,10 @@ import { JobStatusEnum } from '../documents/schema.ts';
 import { ProfileVersionNode, RetrievalSettingsInput, retrievalOf } from '../profiles/schema.ts';
 import { SearchDegradationEnum } from '../search/schema.ts';
 import { decodeModelId, ModelNode } from '../providers/schema.ts';
+import { Usage } from '../usage/schema.ts';
 import { encodeCursor } from './cursor.ts';
-import { ModelAttempt, RunStep, type RunError, type RunStatus } from './entity.ts';
-import { ChatSessionNode, MessageNode, rowId, RunNode, Usage, usageOf } from './nodes.ts';
+import { ModelAttempt, RunStep, usageOf, type RunError, type RunStatus } from './entity.ts';
+import { ChatSessionNode, MessageNode, rowId, RunNode } from './nodes.ts';
 import * as sending from './sending.ts';
 
 /** How far a run is. */

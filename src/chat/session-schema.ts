@@ -6,10 +6,13 @@ import { permit, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { pageOf, paginate, paginateEach, type Page, type PageArgs } from '../platform/page.ts';
 import { ProfileNode } from '../profiles/schema.ts';
+import { noUsage, type UsageFigures } from '../usage/ledger.ts';
+import { Usage } from '../usage/schema.ts';
+import { usageSums } from '../usage/service.ts';
 import { encodeCursor } from './cursor.ts';
 import { ChatSession, Message, Run, type Visibility } from './entity.ts';
 import { branchesTo } from './messages.ts';
-import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode, Usage, type UsageShape } from './nodes.ts';
+import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode } from './nodes.ts';
 import * as chat from './service.ts';
 import { visibleSessions } from './sessions.ts';
 import type { Typing } from './typing.ts';
@@ -97,20 +100,11 @@ ChatSessionNode.implement({
       load: async (ids: string[], ctx: Context) => {
         const rows = await scoped(ctx, Run)
           .select()
-          .select([
-            'run.sessionId',
-            sql<number>`sum(input_tokens)::int`.as('inputTokens'),
-            sql<number>`sum(output_tokens)::int`.as('outputTokens'),
-            sql<number>`sum(embedding_tokens)::int`.as('embeddingTokens'),
-            sql<number>`sum(cached_tokens)::int`.as('cachedTokens'),
-            sql<number>`sum(cost_usd)::float8`.as('costUsd'),
-            sql<boolean>`bool_or(usage_estimated)`.as('estimated'),
-          ])
+          .select(['run.sessionId', ...usageSums('usage_estimated')])
           .where('sessionId', 'in', ids)
           .groupBy('run.sessionId')
           .execute();
-        const none: UsageShape = { inputTokens: 0, outputTokens: 0, embeddingTokens: 0, cachedTokens: 0, costUsd: 0, estimated: false };
-        return ids.map((id): UsageShape => rows.find((row) => row.sessionId === id) ?? none);
+        return ids.map((id): UsageFigures => rows.find((row) => row.sessionId === id) ?? noUsage);
       },
       resolve: (session) => session.id,
     }),

@@ -4,10 +4,12 @@ import type { Context } from '../context.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import { ModelNode } from '../providers/schema.ts';
 import { countTokens } from '../text/counts.ts';
+import type { UsageFigures } from '../usage/ledger.ts';
+import { Usage } from '../usage/schema.ts';
 import type { RunError, RunStatus, RunStep, TruncationCause } from './entity.ts';
 import type { StreamItem } from './follow.ts';
 import { CitationObject, type CitationShape } from './message-schema.ts';
-import { ChatSessionNode, MessageNode, RunNode, Usage, type UsageShape } from './nodes.ts';
+import { ChatSessionNode, MessageNode, RunNode } from './nodes.ts';
 import { RunErrorObject, RunStatusEnum, RunStepObject } from './run-schema.ts';
 import { followSession } from './service.ts';
 import { TypingState } from './session-schema.ts';
@@ -138,7 +140,7 @@ const UsageReported = logged('UsageReported').implement({
   description: 'What a run used.',
   fields: (t) => ({
     runId: t.id({ description: 'The run.', resolve: (item) => encodeId('Run', at(item, 'runId')) }),
-    usage: t.field({ type: Usage, description: 'Tokens and money.', resolve: (item) => at<UsageShape>(item, 'usage') }),
+    usage: t.field({ type: Usage, description: 'Tokens and money.', resolve: (item) => at<UsageFigures>(item, 'usage') }),
   }),
 });
 const SessionUpdated = logged('SessionUpdated').implement({

@@ -4,6 +4,7 @@ import { scoped } from '../accounts/scoped.ts';
 import type { Embedded } from '../models/embed.ts';
 import { classifyProviderError } from '../models/failures.ts';
 import { modelsOf } from '../providers/catalog.ts';
+import { book, spentOnEmbedding } from '../usage/ledger.ts';
 import { inBatches } from './batches.ts';
 import { DocumentVersion, type IngestionError } from './entity.ts';
 import { advance, type Try } from './progress.ts';
@@ -32,7 +33,9 @@ export async function embedChunks(attempt: Try, chunks: readonly StoredChunk[]):
       break;
     }
     try {
-      const vectors = await embed(attempt, batch.map((chunk) => chunk.text));
+      const { vectors, usage } = await embed(attempt, batch.map((chunk) => chunk.text));
+      // At once and for itself: it was paid for, whatever becomes of the try.
+      await book(attempt.ctx, { userId: attempt.document.uploadedById ?? null }, [spentOnEmbedding(usage)]);
       const rows = batch.map((chunk, index) => ({ chunkId: chunk.id, vector: vectors[index] ?? [] }));
       await inBatches(rows, (some, done) =>
         advance(attempt, { stage: 'EMBEDDING', completedUnits: reused + at + done + some.length, totalUnits }, (tx) =>
@@ -54,10 +57,10 @@ const requestSize = 64;
 /** The embedder failed, not we. */
 class EmbeddingFailure extends Error {}
 
-async function embed({ ctx, version }: Try, texts: string[]): Promise<Embedded['vectors']> {
+async function embed({ ctx, version }: Try, texts: string[]): Promise<Embedded> {
   try {
     const models = await modelsOf(ctx);
-    return (await models.embed({ modelId: version.embeddingModelId, texts, as: 'DOCUMENTS', signal: ctx.signal })).vectors;
+    return await models.embed({ modelId: version.embeddingModelId, texts, as: 'DOCUMENTS', signal: ctx.signal });
   } catch (error) {
     ctx.signal.throwIfAborted();
     throw new EmbeddingFailure('The embedder failed.', { cause: error });

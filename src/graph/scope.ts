@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Context } from '../context.ts';
 import type { ModelAttempt, ModelUsage } from '../models/ask.ts';
 import type { Models } from '../models/catalog.ts';
+import type { EmbeddingUsage } from '../models/embed.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import type { Written } from './state.ts';
 
@@ -94,6 +95,7 @@ export type RunPart =
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
   | ({ type: 'usage' } & ModelUsage)
+  | ({ type: 'embedding' } & EmbeddingUsage)
   | ({ type: 'modelAttempt' } & ModelAttempt)
   /** What follows was said before, and no model is called for it. */
   | { type: 'cached' }
@@ -108,7 +110,8 @@ export interface Call {
 
 /**
  * The run as its nodes see it. `signal` aborts when the run is cancelled; inside a node also when the node's time is up.
- * `emit` is synchronous and never throws; after a node's attempt has ended, what that attempt still emits is dropped.
+ * `emit` is synchronous and never throws; after a node's attempt has ended, what that attempt still emits is dropped,
+ * except what was spent.
  */
 export interface RunScope {
   readonly runId: string;

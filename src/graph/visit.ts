@@ -85,7 +85,8 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
     written: () => scope.written(),
     once: (call, effect) => scope.once(call, effect),
     emit: (part) => {
-      if (!over && !steps.closed) scope.emit(part);
+      // A call that is broken off tells what it cost after everybody has left it behind.
+      if ((!over && !steps.closed) || part.type === 'usage' || part.type === 'embedding') scope.emit(part);
     },
   };
   try {

@@ -13,13 +13,19 @@ export interface EmbedRequest {
   readonly signal: AbortSignal;
 }
 
-/** One vector per text, in order, all of one size; tokens and US dollars of the call. */
-export interface Embedded {
-  readonly vectors: readonly (readonly number[])[];
+/** Tokens and US dollars of a call. */
+export interface EmbeddingUsage {
+  readonly modelId: string;
   readonly tokens: number;
   readonly costUsd: number;
   /** Whether the tokens were counted here, since the provider did not report them. */
   readonly estimated: boolean;
+}
+
+/** One vector per text, in order, all of one size, and what they cost. */
+export interface Embedded {
+  readonly vectors: readonly (readonly number[])[];
+  readonly usage: EmbeddingUsage;
 }
 
 /** An embedder with what is needed to call and account for it. */
@@ -32,7 +38,7 @@ export interface Embedder extends CalledModel {
 /** Embeds; rejects with the signal's reason when it aborts, or with ProviderError. */
 export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRequest, 'modelId'>, parts: CallParts): Promise<Embedded> {
   signal.throwIfAborted();
-  if (texts.length === 0) return { vectors: [], tokens: 0, costUsd: 0, estimated: false };
+  if (texts.length === 0) return { vectors: [], usage: { modelId: model.id, tokens: 0, costUsd: 0, estimated: false } };
   let attempts = 0;
   const outcome = await persist(model, parts, {
     signal,
@@ -60,7 +66,7 @@ export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRe
   const costUsd = (tokens * (model.info?.inputPricePerMillion ?? 0)) / 1e6;
   parts.metrics.modelTokens.inc({ model: model.label, direction: 'in' }, tokens);
   parts.metrics.modelCost.inc({ model: model.label }, costUsd);
-  return { vectors: outcome.value, tokens, costUsd, estimated: true };
+  return { vectors: outcome.value, usage: { modelId: model.id, tokens, costUsd, estimated: true } };
 }
 
 /** Vectors that can be stored and compared with the model's others, or an error. */

@@ -7,19 +7,29 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import type { Models } from '../models/catalog.ts';
+import type { EmbeddingUsage } from '../models/embed.ts';
 import { modelIdentity } from '../models/identity.ts';
 import { cacheKind } from '../platform/cache.ts';
 
 /** 32-bit floats, little-endian, as base64: as precise as the database compares them, a quarter of the JSON. */
 const vectors = cacheKind<string>({ name: 'embedding', version: 1, ttlSeconds: 86_400, maxEntries: 5_000, maxBytes: 32 * 1024 ** 2 });
 
-/** The question's vector by a remote model; rejects as `models.embed` does. */
-export async function questionVector(ctx: Context, models: Models, { modelId, text, signal }: { modelId: string; text: string; signal: AbortSignal }): Promise<readonly number[] | null> {
+/** A question, and who is told what its embedding cost, if it cost anything. */
+export interface EmbeddedQuestion {
+  readonly modelId: string;
+  readonly text: string;
+  readonly signal: AbortSignal;
+  readonly spent: (usage: EmbeddingUsage) => void | Promise<void>;
+}
+
+/** The question's vector by a remote model; rejects as `models.embed` and `spent` do. */
+export async function questionVector(ctx: Context, models: Models, { modelId, text, signal, spent }: EmbeddedQuestion): Promise<readonly number[] | null> {
   const { cache } = ctx.app;
   const key = createHash('sha256').update(JSON.stringify([ctx.workspaceId, modelIdentity(models, modelId), text])).digest('base64url');
   const kept = await cache.get(vectors, key);
   if (kept !== null) return unpack(kept);
-  const [vector] = (await models.embed({ modelId, texts: [text], as: 'QUERY', signal })).vectors;
+  const { vectors: [vector], usage } = await models.embed({ modelId, texts: [text], as: 'QUERY', signal });
+  await spent(usage);
   if (!vector) return null;
   const packed = pack(vector);
   // Nobody waits for Redis; in memory it is at once.

@@ -7,6 +7,7 @@ import { tokenize } from '../text/tokenise.ts';
 import { rankByKeywords } from './bm25.ts';
 import { byBoth, byKeywords, byVectors, type Fused } from './fusion.ts';
 import { loadPassages } from './passages.ts';
+import type { EmbeddedQuestion } from './question-vectors.ts';
 import { rerank } from './rerank.ts';
 import { refreshStatistics } from './statistics.ts';
 import { rankByVectors } from './vectors.ts';
@@ -26,6 +27,7 @@ export interface Question {
   readonly minScore: number;
   readonly rerank: boolean;
   readonly signal: AbortSignal;
+  readonly spent: EmbeddedQuestion['spent'];
 }
 
 /** A passage with its scores; `rerank` is null where the passage was not ranked again. */
@@ -57,7 +59,7 @@ export function termsOf(text: string): Set<string> {
 
 /** Ranks the passages of the scope. Without vectors it ranks by words and says so; throws when `signal` aborts. */
 export async function rankPassages(ctx: Context, question: Question): Promise<Ranking> {
-  const { text, scope, mode, minScore, signal } = question;
+  const { text, scope, mode, minScore, signal, spent } = question;
   const terms = tokenize(text).map(({ term }) => term);
   signal.throwIfAborted();
   // Also where only vectors count: how rare the terms are, and how many passages there are, is part of that question.
@@ -65,7 +67,7 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
   void refreshStatistics(ctx.app, keyword.passageCount);
   const { rankings, degraded } = mode === 'KEYWORD'
     ? { rankings: [], degraded: [] as const }
-    : await rankByVectors(ctx, { text, scope, signal, idf: keyword.idf, passageCount: keyword.passageCount, modelIds: keyword.embeddingModelIds, limit: searchDepth });
+    : await rankByVectors(ctx, { text, scope, signal, spent, idf: keyword.idf, passageCount: keyword.passageCount, modelIds: keyword.embeddingModelIds, limit: searchDepth });
   const termCount = new Set(terms).size;
   const found = await fuse();
   // Nothing matches "What is this about?"; what the documents begin with answers it.

@@ -40,7 +40,13 @@ const leastUseful = 0.2;
 async function passagesFor(question: string, settings: RetrievalSettings, run: RunScope): Promise<{ n: number; chunkId: string }[]> {
   const { ctx, signal } = run;
   try {
-    const { passages, degraded, openings } = await retrieve(ctx, { question, profileId: run.settings.profileId, settings, signal });
+    const { passages, degraded, openings } = await retrieve(ctx, {
+      question,
+      profileId: run.settings.profileId,
+      settings,
+      signal,
+      spent: (usage) => run.emit({ type: 'embedding', ...usage }),
+    });
     for (const reason of degraded) run.emit({ type: 'degraded', reason });
     const best = Math.max(0, ...passages.map(({ scores }) => scores.fused));
     if (settings.mode === 'AUTO' && !openings && best < leastUseful) return [];

@@ -9,8 +9,10 @@ import { chunksById, type ChunkRow } from '../documents/reading.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
 import { NotFoundError, unauthenticated, validate, ValidationError } from '../platform/errors.ts';
 import { Profile } from '../profiles/entity.ts';
+import { book, spentOnEmbedding } from '../usage/ledger.ts';
 import { highlights, type Highlight } from './highlights.ts';
 import { loadPassages, type Passage } from './passages.ts';
+import type { EmbeddedQuestion } from './question-vectors.ts';
 import { searchModes, type Ranked, type SearchDegradation, type SearchMode } from './ranking.ts';
 import { rankOnce } from './search-cache.ts';
 
@@ -71,7 +73,8 @@ export async function search(ctx: Context, input: SearchInput, page: { first: nu
   if (profileId !== null) await assertProfile(ctx, profileId);
   if (documentIds !== null) await assertDocuments(ctx, documentIds);
   const scope: PassageScope = { workspaceId: viewer.workspaceId, profileId, documentIds, tags };
-  const { passages, degraded, terms, total, cached } = await rankOnce(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, signal: ctx.signal }, from + page.first);
+  const spent: EmbeddedQuestion['spent'] = (usage) => book(ctx, { userId: viewer.userId, profileId }, [spentOnEmbedding(usage)]);
+  const { passages, degraded, terms, total, cached } = await rankOnce(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, signal: ctx.signal, spent }, from + page.first);
   const wanted = passages.slice(from, from + page.first);
   const chunks = new Map((await chunksById(ctx, wanted.map(({ chunkId }) => chunkId))).map((chunk) => [chunk.id, chunk]));
   const hits = wanted.flatMap((scores, index): SearchHit[] => {
@@ -105,15 +108,16 @@ export interface RetrievalQuestion {
   readonly profileId: string | null;
   readonly settings: RetrievalSettings;
   readonly signal: AbortSignal;
+  readonly spent: EmbeddedQuestion['spent'];
 }
 
 /** The passages for an answer, for whoever the context acts; `settings.mode` is not looked at. Throws when `signal` aborts. */
-export async function retrieve(ctx: Context, { question, profileId, settings, signal }: RetrievalQuestion): Promise<Retrieval> {
+export async function retrieve(ctx: Context, { question, profileId, settings, signal, spent }: RetrievalQuestion): Promise<Retrieval> {
   if (ctx.workspaceId === null) throw unauthenticated();
   const scope: PassageScope = { workspaceId: ctx.workspaceId, profileId, documentIds: null, tags: null };
   const { searchMode, topK, minScore, maxContextTokens, rerankModelId } = settings;
   const text = question.slice(0, longestQuestion).toWellFormed();
-  const ranking = await rankOnce(ctx, { text, scope, mode: searchMode, minScore, rerank: settings.rerank, signal }, topK * 2);
+  const ranking = await rankOnce(ctx, { text, scope, mode: searchMode, minScore, rerank: settings.rerank, signal, spent }, topK * 2);
   // More than topK, because a passage that is too long for what is left makes room for the next.
   const best = ranking.passages.slice(0, topK * 2);
   const loaded = new Map((await loadPassages(ctx, best.map(({ chunkId }) => chunkId))).map((passage) => [passage.chunkId, passage]));

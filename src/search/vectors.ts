@@ -6,7 +6,7 @@ import type { Models } from '../models/catalog.ts';
 import type { OfflineEmbeddings } from '../models/offline-embeddings.ts';
 import { modelsOf } from '../providers/catalog.ts';
 import type { EmbedderKind, VectorRanking } from './fusion.ts';
-import { questionVector } from './question-vectors.ts';
+import { questionVector, type EmbeddedQuestion } from './question-vectors.ts';
 
 export interface VectorQuestion {
   readonly text: string;
@@ -18,6 +18,7 @@ export interface VectorQuestion {
   readonly modelIds: readonly string[];
   readonly limit: number;
   readonly signal: AbortSignal;
+  readonly spent: EmbeddedQuestion['spent'];
 }
 
 export interface VectorAnswer {
@@ -59,11 +60,11 @@ function embedderKind(models: Models, modelId: string): EmbedderKind {
 }
 
 /** The question's vector; null when the embedder failed or took too long, which is logged. */
-async function embedQuestion(ctx: Context, models: Models, modelId: string, { text, idf, signal }: VectorQuestion): Promise<readonly number[] | null> {
+async function embedQuestion(ctx: Context, models: Models, modelId: string, { text, idf, signal, spent }: VectorQuestion): Promise<readonly number[] | null> {
   signal.throwIfAborted();
   try {
     if (embedderKind(models, modelId) === 'HASHED') return await (models.embeddings(modelId) as OfflineEmbeddings).embedQuery(text, (stem) => idf.get(stem) ?? 0);
-    return await questionVector(ctx, models, { modelId, text, signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
+    return await questionVector(ctx, models, { modelId, text, spent, signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
   } catch (error) {
     signal.throwIfAborted();
     ctx.log.warn({ err: error, modelId }, 'the question could not be embedded; it is searched by its words');
