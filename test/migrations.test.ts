@@ -51,6 +51,31 @@ describe.each([
     await execute(`delete from workspace where id = '${workspaceId}'`);
   });
 
+  it('what runs used before there was a ledger is booked, to the model that answered', async () => {
+    await database.migrate();
+    await database.orm.migrator.down({ to: 'Migration20261125081052' });
+    const execute = (text: string): Promise<unknown> => database.orm.em.fork().getConnection().execute(text);
+    const [id, userId, unused] = [randomUUID(), randomUUID(), randomUUID()];
+    await execute(`insert into workspace (id, name, slug, embedding_model_id, created_at) values ('${id}', 'W', 'w', 'm', now())`);
+    await execute(`insert into "user" (id, email, name, password_hash, created_at, updated_at) values ('${userId}', '${userId}@example.test', 'U', '', now(), now())`);
+    await execute(`insert into profile (id, workspace_id, slug, name, current_version, created_at, updated_at) values ('${id}', '${id}', 'p', 'P', 1, now(), now())`);
+    await execute(`insert into profile_version (id, workspace_id, profile_id, number, system_prompt, temperature, max_output_tokens, retrieval, tool_names, graph, cache_answers, created_at)
+      values ('${id}', '${id}', '${id}', 1, '', 0, 1, '{}', '{}', '{}', false, now())`);
+    await execute(`insert into chat_session (id, workspace_id, owner_id, profile_id, visibility, created_at, updated_at) values ('${id}', '${id}', '${userId}', '${id}', 'PRIVATE', now(), now())`);
+    for (const [runId, tokens] of [[id, 7], [unused, 0]]) {
+      await execute(`insert into run (id, workspace_id, session_id, user_id, profile_version_id, status, idempotency_key, request_hash, start_sequence, retrieval, time_zone, degraded, input_tokens, cost_usd, created_at, finished_at)
+        values ('${runId}', '${id}', '${id}', '${userId}', '${id}', 'SUCCEEDED', '${runId}', '', 0, '{}', 'UTC', '{}', ${tokens}, 0.5, now(), '2026-01-02T03:04:05Z')`);
+    }
+    for (const [ordinal, modelId, succeeded] of [[0, 'openai:gpt-4o', false], [1, 'openai:gpt-4', true]]) {
+      await execute(`insert into model_attempt (run_id, ordinal, workspace_id, model_id, attempt, succeeded, duration_ms, is_fallback) values ('${id}', ${ordinal}, '${id}', '${modelId}', 1, ${succeeded}, 1, false)`);
+    }
+    await database.migrate();
+    expect(await execute(`select workspace_id = '${id}' and profile_id = '${id}' and session_id = '${id}' and run_id = '${id}' as mine, user_id = '${userId}' as by_user, model_id, provider_id, input_tokens, cost_usd, (occurred_at at time zone 'UTC')::text as at from usage_entry`))
+      .toEqual([{ mine: true, by_user: true, model_id: 'openai:gpt-4', provider_id: 'openai', input_tokens: 7, cost_usd: 0.5, at: '2026-01-02 03:04:05' }]);
+    await execute(`delete from workspace where id = '${id}'`);
+    expect(await execute('select id from usage_entry')).toEqual([]);
+  });
+
   it('a column that is missing would be noticed', async () => {
     await database.migrate();
     await database.orm.em.fork().getConnection().execute('alter table "profile" drop column "description"');
