@@ -8,6 +8,7 @@ import { readWorkspace } from '../accounts/workspace.ts';
 import { createContext, transactional, type App, type Context } from '../context.ts';
 import { sql } from '../platform/database.ts';
 import { modelsOf } from '../providers/catalog.ts';
+import { book, spentOnEmbedding } from '../usage/ledger.ts';
 import { inBatches } from './batches.ts';
 import { Document, DocumentChunk, DocumentVersion } from './entity.ts';
 
@@ -101,6 +102,7 @@ async function embedVersion(ctx: Context, { versionId, modelId }: Move): Promise
     const chunks = await scoped(ctx, DocumentChunk).select().select(['id', 'text']).where('id', 'in', missing.slice(at, at + requestSize)).execute();
     const models = await modelsOf(ctx);
     const made = await models.embed({ modelId, texts: chunks.map(({ text }) => text), as: 'DOCUMENTS', signal: ctx.signal });
+    await book(ctx, { userId: null }, [spentOnEmbedding(made.usage)]);
     const rows = chunks.map(({ id }, index) => ({ chunkId: id, workspaceId, modelId, vector: made.vectors[index] ?? [] }));
     await inBatches(rows, (some) => transactional(ctx, async (tx) => {
       // A document that is deleted or replaced meanwhile has lost its chunks.

@@ -48,11 +48,11 @@ const nodeTypes: Partial<Record<UsageDimension, string>> = { USER: 'User', PROFI
 /** Sums over rows that have the columns of UsageFigures; `estimated` is the name of the last. Zero over no rows. */
 export function usageSums(estimated: 'estimated' | 'usage_estimated' = 'estimated') {
   return [
-    // As wide as sums get; the columns are 32 bits.
-    sql<number>`coalesce(sum(input_tokens), 0)::bigint`.as('inputTokens'),
-    sql<number>`coalesce(sum(output_tokens), 0)::bigint`.as('outputTokens'),
-    sql<number>`coalesce(sum(embedding_tokens), 0)::bigint`.as('embeddingTokens'),
-    sql<number>`coalesce(sum(cached_tokens), 0)::bigint`.as('cachedTokens'),
+    // As wide as sums get, the columns are 32 bits; and a number on every database.
+    sql<number>`coalesce(sum(input_tokens), 0)::float8`.as('inputTokens'),
+    sql<number>`coalesce(sum(output_tokens), 0)::float8`.as('outputTokens'),
+    sql<number>`coalesce(sum(embedding_tokens), 0)::float8`.as('embeddingTokens'),
+    sql<number>`coalesce(sum(cached_tokens), 0)::float8`.as('cachedTokens'),
     sql<number>`coalesce(sum(cost_usd), 0)::float8`.as('costUsd'),
     sql<boolean>`coalesce(bool_or(${sql.ref(estimated)}), false)`.as('estimated'),
   ] as const;
@@ -70,7 +70,7 @@ export async function workspaceUsage(ctx: Context, period: Period, groupBy: Usag
     throw new ValidationError(`From ${from.toISOString()} to ${to.toISOString()} there may be more than ${maxBuckets} buckets by ${groupBy}. Ask for a shorter period, or for longer buckets.`, ['to'], 'range');
   }
   const rows = await within(ctx, { from, to })
-    .select([keys[groupBy].as('key'), ...usageSums(), sql<number>`count(distinct usage_entry.run_id)`.as('runCount')])
+    .select([keys[groupBy].as('key'), ...usageSums(), sql<number>`count(distinct usage_entry.run_id)::int`.as('runCount')])
     .groupBy(sql.ref('key') as never)
     .limit(maxBuckets + 1)
     .execute();
