@@ -235,6 +235,24 @@ describe('when another model goes on', () => {
     expect(run.outputMessage).toMatchObject({ status: 'FAILED', text: 'as far as' });
   });
 
+  it('models that have left the catalog since are still named', async () => {
+    const begun = await begin();
+    const { runId, sessionId, cursor, visit } = begun;
+    visit.run.emit({ type: 'modelAttempt', modelId: 'gone:small', attempt: 1, succeeded: false, errorCode: 'TIMEOUT', durationMs: 1, isFallback: false });
+    visit.fallBack(visit.run.written(), 'gone:small', 'gone:large:latest');
+    visit.say('Done');
+    visit.end();
+    await check(begun, ['Done']);
+    const model = '{ name isAvailable provider { name isConfigured } }';
+    const replay = ada.subscribe(`subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename ... on ModelFellBack { from ${model} to ${model} } } }`, { s: sessionId, a: cursor });
+    const provider = { name: 'gone', isConfigured: false };
+    const { chatEvents } = await replay.until(is('ModelFellBack'));
+    replay.stop();
+    expect(chatEvents).toMatchObject({ from: { name: 'small', isAvailable: false, provider }, to: { name: 'large:latest', isAvailable: false, provider } });
+    const { run } = await ada.ask(`query ($id: ID!) { run(id: $id) { attempts { model ${model} errorCode } } }`, { id: runId });
+    expect(run.attempts).toEqual([{ model: { name: 'small', isAvailable: false, provider }, errorCode: 'TIMEOUT' }]);
+  });
+
   it('a run that is cancelled while the withdrawal is written ends once, after it', async () => {
     const begun = await begin();
     const { runId, stream, visit } = begun;

@@ -33,6 +33,8 @@ export interface FaultyVendors {
   readonly secrets: readonly string[];
   /** When each call of a model with this question came, in milliseconds. */
   callsOf(vendor: VendorId, fault: Fault, question: string): readonly number[];
+  /** Lets the answers to this question fail that were broken off after their beginning: once that was seen. */
+  proceed(question: string): void;
   /** Requests to where a redirect leads. */
   readonly followed: number;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export interface FaultyVendors {
 /** Starts the server. */
 export async function startFaultyVendors(): Promise<FaultyVendors> {
   const calls: { readonly key: string; readonly body: string; readonly at: number }[] = [];
+  const held = new Set<{ readonly body: string; readonly fail: () => void }>();
   let followed = 0;
   const http = createServer((request, response) => void serve(request, response));
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -54,7 +57,7 @@ export async function startFaultyVendors(): Promise<FaultyVendors> {
     }
     const fault = (vendor === 'gemini' ? /models\/([^:]+):/.exec(path)?.[1] : (JSON.parse(body) as { model: string }).model) as Fault;
     calls.push({ key: `${vendor}:${fault}`, body, at: performance.now() });
-    answer(vendor as VendorId, fault, response);
+    answer(vendor as VendorId, fault, response, (fail) => void held.add({ body, fail }));
   }
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -70,6 +73,13 @@ export async function startFaultyVendors(): Promise<FaultyVendors> {
     ]),
     secrets: [...secrets, rawText],
     callsOf: (vendor, fault, question) => calls.filter(({ key, body }) => key === `${vendor}:${fault}` && body.includes(question)).map(({ at }) => at),
+    proceed(question) {
+      for (const each of held) {
+        if (!each.body.includes(question)) continue;
+        held.delete(each);
+        each.fail();
+      }
+    },
     get followed() {
       return followed;
     },
@@ -80,7 +90,8 @@ export async function startFaultyVendors(): Promise<FaultyVendors> {
   };
 }
 
-function answer(vendor: VendorId, fault: Fault, response: ServerResponse): void {
+/** `hold` is given what is to happen once the beginning of the answer was seen. */
+function answer(vendor: VendorId, fault: Fault, response: ServerResponse, hold: (fail: () => void) => void): void {
   const status = Number(/^http-(\d+)$/.exec(fault)?.[1] ?? 0);
   const key = `key-of-${vendor}-0123456789`;
   if (status > 0) {
@@ -119,8 +130,7 @@ function answer(vendor: VendorId, fault: Fault, response: ServerResponse): void 
   }
   send(say(half));
   if (fault === 'stall') return;
-  // What follows leaves apart from it, so that the beginning is read before.
-  setTimeout(() => {
+  hold(() => {
     if (fault === 'cut') {
       response.destroy();
       return;
@@ -134,7 +144,7 @@ function answer(vendor: VendorId, fault: Fault, response: ServerResponse): void 
     }
     send(end);
     response.end();
-  }, 20);
+  });
 }
 
 interface Event {
