@@ -20,27 +20,12 @@ export function explain(app: App, run: Run, thrown: unknown): RunError {
   if (expected) {
     if (expected instanceof ProviderError) {
       const { code, providerId, attempts } = expected;
-      app.log.warn({ runId: run.id, code, providerId, attempts, causes: kindsOf(expected.cause) }, 'a run failed, because no model answered');
+      app.log.warn({ runId: run.id, code, providerId, attempts, because: (expected.cause as Error).message }, 'a run failed, because no model answered');
     } else app.log.warn({ err: cause, runId: run.id }, 'a run failed');
     return runError(expected.code, expected.message, isRetryable(expected), node, run.id);
   }
   app.log.error({ err: cause, runId: run.id }, 'a run failed unexpectedly');
   return runError('INTERNAL', `Something went wrong on our side. Quote the run ${run.id} when you report it.`, true, node, run.id);
-}
-
-/** Of what a provider said, and of what led to it, only what sort it is: its texts can quote keys and prompts. */
-function kindsOf(error: unknown): { type: string; code?: string; status?: number }[] {
-  const kinds: ReturnType<typeof kindsOf> = [];
-  // A chain of causes may be a ring.
-  for (let each = error; each instanceof Error && kinds.length < 8; each = each.cause) {
-    const { code, status } = each as Error & Record<'code' | 'status', unknown>;
-    kinds.push({
-      type: each.constructor.name || each.name,
-      ...(typeof code === 'string' && /^[\w.-]{1,60}$/.test(code) && { code }),
-      ...(typeof status === 'number' && { status }),
-    });
-  }
-  return kinds;
 }
 
 function isRetryable(error: UserError): boolean {

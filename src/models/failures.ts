@@ -45,7 +45,7 @@ export class CallTimedOutError extends Error {
   override readonly name = 'CallTimedOutError';
 }
 
-/** No provider that was asked has answered; `cause` holds what it said, which nobody may see. */
+/** No provider that was asked has answered; `cause` says what sort of failure that was, without the provider's words. */
 export class ProviderError extends UserError {
   readonly providerId: string;
   /** Whether the same request may succeed later. */
@@ -56,13 +56,32 @@ export class ProviderError extends UserError {
   readonly retryAfterMs: number | null;
 
   constructor({ code, message, retryable, retryAfterMs }: ProviderFailure, { providerId, attempts, cause }: { providerId: string; attempts: number; cause: unknown }) {
-    super(code, message, null, { cause });
+    super(code, message, null, { cause: new FailureOutline(cause) });
     this.providerId = providerId;
     this.retryable = retryable;
     this.attempts = attempts;
     this.retryAfterMs = retryAfterMs;
   }
 }
+
+/** Of what a provider said, and of what led to it, only what sort it is: its texts can quote keys and prompts. Fit to be logged. */
+export class FailureOutline extends Error {
+  override readonly name = 'FailureOutline';
+
+  constructor(error: unknown) {
+    const sorts: string[] = [];
+    // A chain of causes may be a ring.
+    for (let each = error; each instanceof Error && sorts.length < 8; each = each.cause) {
+      const { code, status } = each as Error & Record<'code' | 'status', unknown>;
+      const words = [each.constructor.name || 'Error', ...(typeof status === 'number' ? [status] : []), ...(typeof code === 'string' && codeWords.test(code) ? [code] : [])];
+      sorts.push(words.join(' '));
+    }
+    super(sorts.join(', because of ') || 'nothing was thrown');
+  }
+}
+
+/** Codes of this system and of providers, and nothing that could be a key. */
+const codeWords = /^(?:E[A-Z_]{2,20}|(?:UND_)?ERR_[A-Z_]{2,40}|[a-z]{2,20}(?:_[a-z]{2,20}){0,5})$/;
 
 /** No model of this id is known. */
 export class UnknownModelError extends Error {

@@ -21,10 +21,10 @@ export interface OutboundOptions {
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly rules: AddressRules;
+  /** An answer, streamed or not, fails beyond this size: no model says as much. */
+  readonly maxResponseBytes?: number;
 }
 
-/** An answer, streamed or not, is cut off here: no model says as much. */
-const maxResponseBytes = 32 * 1024 ** 2;
 /** What is read of a refusal. */
 const maxErrorBytes = 64 * 1024;
 /** Whoever makes a call limits its time; these are for what nobody waits for any more. */
@@ -33,7 +33,7 @@ const keepAliveMs = 30_000;
 const farewellMs = 500;
 
 /** Opens the way out of one process. */
-export function createOutbound({ poolSize, connectTimeoutMs, rules }: OutboundOptions): Outbound {
+export function createOutbound({ poolSize, connectTimeoutMs, rules, maxResponseBytes = 32 * 1024 ** 2 }: OutboundOptions): Outbound {
   const shared = {
     connections: poolSize,
     keepAliveTimeout: keepAliveMs,
@@ -42,21 +42,23 @@ export function createOutbound({ poolSize, connectTimeoutMs, rules }: OutboundOp
     maxResponseSize: maxResponseBytes,
   };
   const anywhere = new Agent({ ...shared, connect: { timeout: connectTimeoutMs } });
-  const guarded = new Agent({ ...shared, connect: { timeout: connectTimeoutMs, lookup: guardedLookup(rules) } });
+  const guarded = new Agent({ ...shared, connect: { timeout: connectTimeoutMs } });
   let closing: Promise<unknown> | null = null;
 
   return {
     rules,
     fetchFor: ({ owner, apiKey }) => async (input, init) => {
-      const url = input instanceof Request ? input.url : String(input);
+      // Clients give either; each has what the other lacks.
+      const request = input instanceof Request ? new Request(input, init) : null;
+      const url = request?.url ?? String(input);
       if (owner === 'WORKSPACE') assertTarget(new URL(url), rules);
       const response = (await send(url, {
-        ...(init as RequestInit),
+        ...((request ? await partsOf(request) : init) as RequestInit),
         dispatcher: owner === 'WORKSPACE' ? guarded : anywhere,
         // Where a provider points to was checked by nobody, and must not get the key.
         redirect: 'manual',
       })) as unknown as Response;
-      return await checked(response, apiKey);
+      return await checked(response, apiKey, maxResponseBytes);
     },
     close: async () => {
       closing ??= Promise.all([anywhere, guarded].map((agent) => within(farewellMs, agent.close()).then((done) => (done ? undefined : agent.destroy()))));
@@ -65,32 +67,68 @@ export function createOutbound({ poolSize, connectTimeoutMs, rules }: OutboundOp
   };
 }
 
-async function checked(response: Response, apiKey: string | null): Promise<Response> {
+/** What a request asks for, in the words of whichever fetch; its body is read, since models are not sent endless ones. */
+async function partsOf(request: Request): Promise<object> {
+  const body = request.body === null ? {} : { body: await request.arrayBuffer() };
+  return { method: request.method, headers: [...request.headers], signal: request.signal, ...body };
+}
+
+async function checked(response: Response, apiKey: string | null, maxBytes: number): Promise<Response> {
   const isRedirect = response.status >= 300 && response.status < 400;
   const isPage = response.ok && /^text\/html\b/i.test(response.headers.get('content-type') ?? '');
   if (isRedirect || isPage) {
     await response.body?.cancel().catch(() => undefined);
     throw new NoAnswerError(isRedirect ? `The provider answered ${response.status}, a redirect, which is not followed.` : 'The provider answered with a web page.');
   }
-  if (response.ok) return response;
-  const text = withoutKey(await beginning(response), apiKey);
-  return new Response(text, { status: response.status, statusText: response.statusText, headers: response.headers });
+  const { status } = response;
+  if (response.ok) {
+    // The pool counts what comes over the wire, which can unfold to a thousand times as much.
+    if (response.body === null || !response.headers.has('content-encoding')) return response;
+    return new Response(response.body.pipeThrough(limit(maxBytes)), { status, headers: response.headers });
+  }
+  const headers = [...response.headers].map(([name, value]): [string, string] => [name, withoutKey(value, apiKey)]);
+  return new Response(withoutKey(await beginning(response, apiKey), apiKey), { status, headers });
+}
+
+/** Passes bytes on until there are too many. */
+function limit(maxBytes: number): ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+  let bytes = 0;
+  return new TransformStream({
+    transform(part: Uint8Array<ArrayBuffer>, passing) {
+      bytes += part.length;
+      if (bytes > maxBytes) throw new NoAnswerError(`The provider answered more than ${maxBytes} bytes.`);
+      passing.enqueue(part);
+    },
+  });
 }
 
 /** As much of a refusal as anybody reads. */
-async function beginning(response: Response): Promise<string> {
+async function beginning(response: Response, apiKey: string | null): Promise<string> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     parts.push(part);
     bytes += part.length;
-    if (bytes >= maxErrorBytes) break;
+    if (bytes > maxErrorBytes) break;
   }
-  return Buffer.concat(parts).subarray(0, maxErrorBytes).toString();
+  const text = Buffer.concat(parts).subarray(0, maxErrorBytes).toString();
+  // A key that is cut in two would not be recognised.
+  return bytes > maxErrorBytes ? text.slice(0, text.length - longestSpelling * (apiKey?.length ?? 0)) : text;
 }
+
+/** Characters that one of a key is written with, at most. */
+const longestSpelling = 0;
 
 /** Providers quote a wrong key in their errors; it is taken out before anything can log it, in every spelling. */
 export function withoutKey(text: string, apiKey: string | null): string {
-  if (!apiKey) return text;
-  return [apiKey, JSON.stringify(apiKey).slice(1, -1), encodeURIComponent(apiKey)].reduce((left, key) => left.replaceAll(key, '***'), text);
+  return apiKey ? text.replace(new RegExp(Array.from(apiKey, spellings).join(''), 'giu'), '***') : text;
+}
+
+/** One character as it is, and as JSON, addresses and HTML write it. */
+function spellings(character: string): string {
+  if (/[a-z0-9]/i.test(character)) return character;
+  const code = character.codePointAt(0) as number;
+  const hex = code.toString(16).padStart(2, '0');
+  const entity = ({ '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' } as Record<string, string>)[character];
+  return `(?:\\\\{0,3}\\u{${hex}}|\\\\{1,3}u${hex.padStart(4, '0')}|%${hex}|%25${hex}|&#0*${code};|&#x0*${hex};${entity ? `|&${entity};` : ''})`;
 }

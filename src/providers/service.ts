@@ -153,8 +153,9 @@ export async function testProvider(ctx: Context, { id, modelName }: { id: string
   } catch (error) {
     ctx.signal.throwIfAborted();
     const cause = signal.aborted ? signal.reason : error;
-    ctx.log.warn({ err: cause, modelId: chosen.id }, 'the test of a provider failed');
-    throw new ProviderError(classifyProviderError(cause), { providerId: id, attempts: provider.isConfigured ? 1 : 0, cause });
+    const failed = new ProviderError(classifyProviderError(cause), { providerId: id, attempts: provider.isConfigured ? 1 : 0, cause });
+    ctx.log.warn({ err: failed, modelId: chosen.id }, 'the test of a provider failed');
+    throw failed;
   }
   return { provider, latencyMs: Math.round(performance.now() - start) };
 }
