@@ -1,6 +1,6 @@
 // All requests to providers leave through here: over connections that are kept, never further than asked for, and for
 // providers of workspaces only to public addresses.
-import { Agent, fetch as send, type RequestInit } from 'undici';
+import { Agent, Pool, fetch as send, type RequestInit } from 'undici';
 import { within } from '../platform/within.ts';
 import { assertTarget, guardedLookup, type AddressRules } from './addresses.ts';
 import { NoAnswerError } from './failures.ts';
@@ -34,7 +34,15 @@ const farewellMs = 500;
 
 /** Opens the way out of one process. */
 export function createOutbound({ poolSize, connectTimeoutMs, rules, maxResponseBytes = 32 * 1024 ** 2 }: OutboundOptions): Outbound {
+  const pools = new Set<Pool>();
   const shared = {
+    // An agent that is closing has forgotten its pools, and could not end them any more.
+    factory(origin: string | URL, options: object) {
+      for (const pool of pools) if (pool.closed || pool.destroyed) pools.delete(pool);
+      const pool = new Pool(origin, options);
+      pools.add(pool);
+      return pool;
+    },
     connections: poolSize,
     keepAliveTimeout: keepAliveMs,
     headersTimeout: forgottenMs,
@@ -61,7 +69,11 @@ export function createOutbound({ poolSize, connectTimeoutMs, rules, maxResponseB
       return await checked(response, apiKey, maxResponseBytes);
     },
     close: async () => {
-      closing ??= Promise.all([anywhere, guarded].map((agent) => within(farewellMs, agent.close()).then((done) => (done ? undefined : agent.destroy()))));
+      closing ??= (async () => {
+        const agents = [anywhere, guarded];
+        if (await within(farewellMs, Promise.all(agents.map((agent) => agent.close())))) return;
+        await Promise.all([...pools].map((pool) => pool.destroy()));
+      })();
       await closing;
     },
   };
