@@ -1,5 +1,7 @@
 // Anthropic's Messages API.
 import { ChatAnthropic } from '@langchain/anthropic';
+import type { AIMessageChunk } from '@langchain/core/messages';
+import type { ChatGenerationChunk } from '@langchain/core/outputs';
 import type { ProviderAdapter } from './provider.ts';
 
 export const anthropic: ProviderAdapter = {
@@ -8,7 +10,7 @@ export const anthropic: ProviderAdapter = {
   usualUrl: 'https://api.anthropic.com',
   needsKey: true,
   chat: (model, { temperature, maxOutputTokens }, { baseUrl, apiKey, fetch }) =>
-    new ChatAnthropic({
+    new Messages({
       model,
       apiKey,
       anthropicApiUrl: baseUrl,
@@ -21,3 +23,19 @@ export const anthropic: ProviderAdapter = {
       maxRetries: 0,
     }),
 };
+
+/** Each of its reports counts the answer from its beginning, where those of others say what is new. */
+class Messages extends ChatAnthropic {
+  override async *_streamResponseChunks(...args: Parameters<ChatAnthropic['_streamResponseChunks']>): AsyncGenerator<ChatGenerationChunk> {
+    let before = 0;
+    for await (const chunk of super._streamResponseChunks(...args)) {
+      const { usage_metadata: usage } = chunk.message as AIMessageChunk;
+      if (usage) {
+        const fresh = Math.max(0, usage.output_tokens - before);
+        before += fresh;
+        Object.assign(usage, { output_tokens: fresh, total_tokens: usage.input_tokens + fresh });
+      }
+      yield chunk;
+    }
+  }
+}

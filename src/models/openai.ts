@@ -1,5 +1,5 @@
 // OpenAI's Chat Completions and Embeddings, and every server that speaks them: Ollama, vLLM, LiteLLM and others.
-import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
+import { ChatOpenAI, ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
 import type { Connection, ProviderAdapter } from './provider.ts';
 
 /** Passages of one request. */
@@ -10,8 +10,8 @@ export const openai: ProviderAdapter = {
   description: "OpenAI's API.",
   usualUrl: 'https://api.openai.com/v1',
   needsKey: true,
-  chat: (model, { temperature, maxOutputTokens }, { baseUrl, apiKey, fetch }) =>
-    new ChatOpenAI({
+  chat(model, { temperature, maxOutputTokens }, { baseUrl, apiKey, fetch }) {
+    const fields: ChatOpenAIFields = {
       model,
       apiKey,
       configuration: { baseURL: baseUrl, fetch, logLevel: 'off' },
@@ -20,9 +20,20 @@ export const openai: ProviderAdapter = {
       maxTokens: maxOutputTokens,
       streamUsage: true,
       maxRetries: 0,
-    }),
+    };
+    return new ChatOpenAI({ ...fields, completions: new Completions(fields) });
+  },
   embeddings: openaiEmbeddings,
 };
+
+/** Not every server says whose words it streams, and without a role LangChain drops all but the text; some call the reasoning otherwise. */
+class Completions extends ChatOpenAICompletions {
+  protected override _convertCompletionsDeltaToBaseMessageChunk(...[delta, response, role]: Delta): ReturnType<ChatOpenAICompletions['_convertCompletionsDeltaToBaseMessageChunk']> {
+    const reasoning = delta['reasoning_content'] ?? delta['reasoning'];
+    return super._convertCompletionsDeltaToBaseMessageChunk(reasoning == null ? delta : { ...delta, reasoning_content: reasoning }, response, role ?? 'assistant');
+  }
+}
+type Delta = Parameters<ChatOpenAICompletions['_convertCompletionsDeltaToBaseMessageChunk']>;
 
 /** The client insists on a key, which servers of one's own do not look at. */
 const noKey = 'none';

@@ -201,7 +201,21 @@ describe('an answer, word for word', () => {
     expect((await ask(models, 'compatible')).usage).toMatchObject([{ inputTokens: 7, outputTokens: 2 }]);
   });
 
+  it('anthropic: usage that is told along the way is counted once', async () => {
+    const [start, ...rest] = anthropic('One two', 'end_turn') as [object, ...object[]];
+    const delta = (tokens: number): object => ({ type: 'message_delta', delta: {}, usage: { input_tokens: 7, output_tokens: tokens } });
+    events(start, ...rest.slice(0, 2), delta(2), ...rest.slice(2));
+    expect((await ask(models, 'anthropic')).usage).toMatchObject([{ inputTokens: 7, outputTokens: 3, estimated: false }]);
+  });
+
+  it('compatible: a server that never says whose words it streams is understood, tools and all', async () => {
+    events(openai({ content: 'One ' }), openai({ content: 'moment.' }), openai({ tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'a', arguments: '{}' } }] }), openai({}, 'tool_calls'));
+    expect((await ask(models, 'compatible')).answer).toMatchObject({ text: 'One moment.', finish: 'TOOL_CALLS', toolCalls: [{ id: 'c', name: 'a', arguments: {} }] });
+  });
+
   it('reasoning is read from every vendor', async () => {
+    events(openai({ reasoning: 'Hm' }), openai({ reasoning: ', four.', content: null }), openai({ content: 'Four.', reasoning: null }), openai({}, 'stop'));
+    expect(await ask(models, 'compatible')).toMatchObject({ reasoning: 'Hm, four.', answer: { text: 'Four.' } });
     events(openai({ role: 'assistant', reasoning_content: 'Hm' }), openai({ reasoning_content: ', four.' }), openai({ content: 'Four.' }), openai({}, 'stop'));
     for (const vendor of ['openai', 'compatible'] as const) expect(await ask(models, vendor)).toMatchObject({ reasoning: 'Hm, four.', answer: { text: 'Four.' } });
     const [start, , ...rest] = anthropic('Four.', 'end_turn') as [object, object, ...object[]];
