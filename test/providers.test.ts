@@ -355,6 +355,20 @@ describe('an API key', () => {
     expect(logged.filter((line) => line.includes(secret) || line.includes(operatorKey))).toEqual([]);
   });
 
+  it('is in no log when a provider quotes it in the middle of a stream, as a code or in what is no JSON', async () => {
+    const secret = 'abcdef-quoted-4711';
+    const quoted = [JSON.stringify({ error: { message: `The key ${secret} is wrong`, code: secret, type: secret } }), `${secret} is wrong`];
+    const quoting = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${quoted.shift()}\n\n`));
+    await new Promise<void>((resolve) => quoting.listen(0, '127.0.0.1', resolve));
+    const { id } = await setUp(owner, { name: 'Quoting', apiKey: secret, baseUrl: `http://127.0.0.1:${(quoting.address() as AddressInfo).port}` });
+    logged.length = 0;
+    for (let left = quoted.length; left > 0; left--) expect((await test(owner, { providerId: id })).userErrors).toMatchObject([{ __typename: 'ProviderError', message: expect.not.stringContaining(secret) }]);
+    expect(quoted).toEqual([]);
+    expect(logged.filter((line) => line.includes('the test of a provider failed'))).toHaveLength(2);
+    expect(logged.filter((line) => line.includes(secret))).toEqual([]);
+    quoting.close();
+  });
+
   it('that cannot be read any more leaves its provider not configured, and says to enter it again', async () => {
     const { id } = await setUp(owner, { name: 'Unreadable' });
     const em = parley.app.database.fork();

@@ -1,11 +1,8 @@
-// Every protocol that models are spoken to in: one file each, and one line here.
-import { anthropic } from './anthropic.ts';
-import { gemini } from './gemini.ts';
-import { offline } from './offline.ts';
-import { openai, openaiCompatible } from './openai.ts';
+// The protocols that are registered, by their kinds.
 import type { ProviderAdapter } from './provider.ts';
+import * as registered from './registered.ts';
 
-export const adapters: readonly ProviderAdapter[] = [openai, anthropic, gemini, openaiCompatible, offline];
+export const adapters: readonly ProviderAdapter[] = Object.values(registered);
 
 /** The adapter of this kind. */
 export function adapterOf(kind: string): ProviderAdapter | undefined {

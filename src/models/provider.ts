@@ -98,6 +98,7 @@ export interface ProviderAdapter {
   /** Null: settings must say where. */
   readonly usualUrl: string | null;
   readonly needsKey: boolean;
+  /** It streams; its last chunk says why it ended, as `finishOf` reads it, and failures carry the HTTP `status` and `headers`. */
   chat(model: string, options: ChatOptions, connection: Connection): BaseChatModel;
   /** Absent where the protocol has no embeddings. */
   embeddings?(model: string, connection: Connection): Embeddings;

@@ -8,7 +8,7 @@ import { AIMessage, HumanMessage, SystemMessage, type BaseMessage } from '@langc
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatHooks, ModelAttempt, ModelUsage } from '../../src/models/ask.ts';
 import { createModels, type Models } from '../../src/models/catalog.ts';
-import { ProviderError } from '../../src/models/failures.ts';
+import { FailureOutline, ProviderError } from '../../src/models/failures.ts';
 import { modelParts } from '../support/model-parts.ts';
 
 const vendors = [
@@ -323,5 +323,18 @@ describe('an answer, word for word', () => {
       await embed(['1']);
       expect(requests.map(({ url, headers }) => [url.includes('key'), Object.values(headers).join().includes(keyOf(vendor))])).toEqual([[false, true]]);
     });
+  });
+});
+
+describe('what is kept of a failure', () => {
+  it('is its sort, and that of what led to it, and no text of anybody', () => {
+    const socket = Object.assign(new Error('connect to secret.example'), { code: 'ECONNREFUSED' });
+    const refused = Object.assign(new TypeError('the key abc', { cause: socket }), { status: 401, code: 'invalid_api_key' });
+    expect(new FailureOutline(refused).message).toBe('TypeError 401 invalid_api_key, because of Error ECONNREFUSED');
+    for (const code of ['sk-Secret', 'AKIAIOSFODNN7EXAMPLE', 'abc123', 'a b', 'x'.repeat(80)]) expect(new FailureOutline(Object.assign(new Error(''), { code })).message).toBe('Error');
+    const ring: Error & { cause?: unknown } = new Error('a');
+    ring.cause = ring;
+    expect(new FailureOutline(ring).message.match(/Error/g)).toHaveLength(8);
+    for (const odd of [null, undefined, 'the key abc', 7, {}]) expect(new FailureOutline(odd).message).toBe('nothing was thrown');
   });
 });
