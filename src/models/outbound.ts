@@ -50,7 +50,7 @@ export function createOutbound({ poolSize, connectTimeoutMs, rules, maxResponseB
     maxResponseSize: maxResponseBytes,
   };
   const anywhere = new Agent({ ...shared, connect: { timeout: connectTimeoutMs } });
-  const guarded = new Agent({ ...shared, connect: { timeout: connectTimeoutMs } });
+  const guarded = new Agent({ ...shared, connect: { timeout: connectTimeoutMs, lookup: guardedLookup(rules) } });
   let closing: Promise<unknown> | null = null;
 
   return {
