@@ -17,12 +17,15 @@ export const anthropic: ProviderAdapter = {
       // Its client would print what it cannot read.
       clientOptions: { fetch: fetch as never, logLevel: 'off' },
       // Its scale ends at 1.
-      temperature: Math.min(temperature, 1),
+      ...(withoutTemperature.test(model) ? {} : { temperature: Math.min(temperature, 1) }),
       maxTokens: maxOutputTokens,
       streamUsage: true,
       maxRetries: 0,
     }),
 };
+
+/** Models that refuse a temperature. */
+const withoutTemperature = /^claude-(?:opus-4-[7-9]|[a-z]+-(?:[5-9]|preview)\b)/;
 
 /** Each of its reports counts the answer from its beginning, where those of others say what is new. */
 class Messages extends ChatAnthropic {

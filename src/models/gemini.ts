@@ -16,7 +16,7 @@ export const gemini: ProviderAdapter = {
     const body = (request: object): object => ({ generationConfig, ...request });
     chat['client'] = {
       generationConfig,
-      generateContent: async (request: object, options: Options) => ({ response: checked(await json(await send(connection, model, 'generateContent', body(request), options))) }),
+      generateContent: async (request: object, options: Options) => ({ response: createReader()(await json(await send(connection, model, 'generateContent', body(request), options))) }),
       generateContentStream: async (request: object, options: Options) => ({ stream: events(await send(connection, model, 'streamGenerateContent?alt=sse', body(request), options)) }),
     } as never;
     return chat;
@@ -48,8 +48,17 @@ interface Options {
 
 /** What is read of an answer. */
 interface Answer {
-  readonly candidates?: { content?: object; finishReason?: string }[];
+  candidates?: { content?: object; finishReason?: string }[];
   readonly promptFeedback?: { readonly blockReason?: string };
+  usageMetadata?: Usage;
+  readonly error?: { readonly code?: number };
+}
+
+/** Tokens of the whole answer so far. Those of thoughts stand beside those of what it says, and those cached within the prompt's. */
+interface Usage {
+  readonly candidatesTokenCount?: number;
+  readonly thoughtsTokenCount?: number;
+  readonly cachedContentTokenCount?: number;
 }
 
 /** The provider refused or failed, as LangChain's other vendors tell it. */
@@ -92,13 +101,27 @@ const json = async (response: Response): Promise<unknown> => JSON.parse(await re
 
 async function* events(response: Response): AsyncGenerator<Answer> {
   const messages = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).pipeThrough(new EventSourceParserStream());
-  for await (const { data } of messages) yield checked(JSON.parse(data));
+  const read = createReader();
+  for await (const { data } of messages) yield read(JSON.parse(data));
 }
 
-/** An answer with a content, which LangChain skips without, and with it why the answer ended. */
-function checked(answer: unknown): Answer {
-  const { candidates, promptFeedback } = answer as Answer;
-  if (promptFeedback?.blockReason !== undefined) throw new FilteredError('The prompt was refused.');
-  for (const candidate of candidates ?? []) candidate.content ??= { role: 'model', parts: [{ text: '' }] };
-  return answer as Answer;
+/** Reads the parts of one answer, and makes of each what LangChain takes for what it is. */
+function createReader(): (part: unknown) => Answer {
+  let used: Usage | undefined;
+  return (part) => {
+    const answer = part as Answer;
+    if (answer.error) throw new GeminiError(answer.error.code ?? 500, new Headers(), answer.error);
+    if (answer.promptFeedback?.blockReason !== undefined) throw new FilteredError('The prompt was refused.');
+    // A part without a content is skipped, and with it why the answer ended and what it used.
+    if (!answer.candidates?.length && answer.usageMetadata) answer.candidates = [{}];
+    for (const candidate of answer.candidates ?? []) candidate.content ??= { role: 'model', parts: [{ text: '' }] };
+    // Of the counts it takes what is new in each part, except of the cached ones, and a part without any for the same again.
+    const now = answer.usageMetadata ?? used;
+    if (now) {
+      const { candidatesTokenCount: said = 0, thoughtsTokenCount: thought = 0, cachedContentTokenCount: cached = 0 } = now;
+      answer.usageMetadata = { ...now, candidatesTokenCount: said + thought, cachedContentTokenCount: cached - (used?.cachedContentTokenCount ?? 0) };
+      used = now;
+    }
+    return answer;
+  };
 }
