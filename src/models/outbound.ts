@@ -129,7 +129,7 @@ async function beginning(response: Response, apiKey: string | null): Promise<str
 }
 
 /** Characters that one of a key is written with, at most. */
-const longestSpelling = 0;
+const longestSpelling = 8;
 
 /** Providers quote a wrong key in their errors; it is taken out before anything can log it, in every spelling. */
 export function withoutKey(text: string, apiKey: string | null): string {
