@@ -1,5 +1,5 @@
 // OpenAI's Chat Completions and Embeddings, and every server that speaks them: Ollama, vLLM, LiteLLM and others.
-import { ChatOpenAI, ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
+import { ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
 import type { Connection, ProviderAdapter } from './provider.ts';
 
 /** Passages of one request. */
@@ -21,7 +21,8 @@ export const openai: ProviderAdapter = {
       streamUsage: true,
       maxRetries: 0,
     };
-    return new ChatOpenAI({ ...fields, completions: new Completions(fields) });
+    // Under every model's name: other servers know nothing of the Responses API.
+    return new Completions(fields);
   },
   embeddings: openaiEmbeddings,
 };

@@ -150,7 +150,7 @@ describe('a forbidden address', () => {
     expect(await assertBaseUrl(url, turning, ['baseUrl'])).toBe(url);
     const error = await fetchAsWorkspace(own)(url).catch((reason: unknown) => reason);
     expect((error as Error).cause).toBeInstanceOf(ForbiddenAddressError);
-    expect(classifyProviderError(error)).toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+    expect(classifyProviderError(error)).toMatchObject({ code: 'PROVIDER_REJECTED' });
     expect([asked, listener.connections]).toEqual([2, 0]);
     await own.close();
   });
