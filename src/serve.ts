@@ -19,6 +19,7 @@ export async function serve(config: Config, options: Pick<AppOptions, 'nodeTypes
   try {
     const ignored = ignoredSettings(config);
     if (ignored.length > 0) app.log.warn(`This version does nothing with ${ignored.join(', ')}.`);
+    if (config.models.pineconeApiKey !== null) app.log.warn('PINECONE_API_KEY is read by nothing but the vector store that docs/extending.md shows; without that one, vectors are kept in the database.');
     // The demo has documents to read and a message to answer, which an api leaves to others.
     const demo = config.seed && config.role !== 'api' ? await seedDemo(app) : null;
     const developing = config.environment === 'development';
@@ -66,10 +67,9 @@ async function end(app: RunningApp, server: RunningServer): Promise<never> {
 }
 
 /** Settings that are checked but not acted upon yet: whoever sets them must not believe otherwise. */
-function ignoredSettings({ langfuse, models }: Config): string[] {
+function ignoredSettings({ langfuse }: Config): string[] {
   const given: Readonly<Record<string, boolean>> = {
     LANGFUSE_PUBLIC_KEY: langfuse !== null,
-    PINECONE_API_KEY: models.pineconeApiKey !== null,
   };
   return Object.keys(given).filter((name) => given[name]);
 }

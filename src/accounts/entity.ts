@@ -30,6 +30,8 @@ const WorkspaceSchema = defineEntity({
     defaultProfileId: p.uuid().nullable(),
     /** A model's id in the catalog, e.g. "offline:bm25-hash". */
     embeddingModelId: p.text(),
+    /** Why documents are not yet embedded by it, safe to show; null while that goes well. */
+    embeddingError: p.text().nullable(),
     createdAt: p.datetime().onCreate(() => new Date()),
   },
 });

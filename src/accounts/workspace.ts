@@ -8,8 +8,13 @@ export async function lockWorkspace(tx: Context): Promise<void> {
   await kysely(tx.em, Workspace).selectFrom('workspace').select('id').where('id', '=', idOf(tx)).forNoKeyUpdate().executeTakeFirstOrThrow();
 }
 
+/** The workspace, which nobody changes until the transaction ends; others may hold it, too. */
+export async function holdWorkspace(tx: Context): Promise<Workspace> {
+  return (await kysely(tx.em, Workspace).selectFrom('workspace').selectAll().where('id', '=', idOf(tx)).forShare().executeTakeFirstOrThrow()) as Workspace;
+}
+
 /** Sets columns of the workspace. */
-export async function changeWorkspace(tx: Context, change: Partial<Pick<Workspace, 'name' | 'defaultProfileId' | 'embeddingModelId'>>): Promise<void> {
+export async function changeWorkspace(tx: Context, change: Partial<Pick<Workspace, 'name' | 'defaultProfileId' | 'embeddingModelId' | 'embeddingError'>>): Promise<void> {
   if (Object.keys(change).length === 0) return;
   await kysely(tx.em, Workspace).updateTable('workspace').set(change).where('id', '=', idOf(tx)).execute();
 }

@@ -39,7 +39,7 @@ export async function embedChunks(attempt: Try, chunks: readonly StoredChunk[]):
       const rows = batch.map((chunk, index) => ({ chunkId: chunk.id, vector: vectors[index] ?? [] }));
       await inBatches(rows, (some, done) =>
         advance(attempt, { stage: 'EMBEDDING', completedUnits: reused + at + done + some.length, totalUnits }, (tx) =>
-          tx.app.vectors.upsert(tx.em, some.map((row) => ({ ...row, workspaceId: attempt.job.workspaceId, modelId: attempt.version.embeddingModelId })))), 10);
+          tx.app.vectors.upsert(tx.em, some.map((row) => ({ ...row, workspaceId: attempt.job.workspaceId, documentId: attempt.document.id, versionId: attempt.version.id, modelId: attempt.version.embeddingModelId })))), 10);
       failures.length = 0;
     } catch (error) {
       if (!(error instanceof EmbeddingFailure)) throw error;
@@ -81,7 +81,7 @@ async function reuseVectors(attempt: Try, chunks: readonly StoredChunk[]): Promi
     const pairs = batch.map((chunk) => ({ fromChunkId: older.get(chunk.checksum) as string, toChunkId: chunk.id }));
     let found = 0;
     await advance(attempt, { stage: 'EMBEDDING', completedUnits: 0, totalUnits: chunks.length }, async (tx) => {
-      found = await tx.app.vectors.reuse(tx.em, { workspaceId: job.workspaceId, modelId: version.embeddingModelId, pairs });
+      found = await tx.app.vectors.reuse(tx.em, { workspaceId: job.workspaceId, modelId: version.embeddingModelId, documentId: document.id, versionId: version.id, pairs });
     });
     // Some older chunk has none, left out by an embedder that failed: all of these are embedded, which replaces the others'.
     if (found < pairs.length) missing.push(...batch);

@@ -92,7 +92,12 @@ const DocumentVersionSchema = defineEntity({
     /** Sum of the chunks' lengths in index terms: what BM25's average needs. */
     termCount: p.integer().default(0),
     reusedChunkCount: p.integer().default(0),
+    /** The model of the vectors by which it is searched. */
     embeddingModelId: p.text(),
+    /** Goes up with each change of that model and each try of one; whoever holds an older number has been overtaken. */
+    embeddingRevision: p.integer().default(0),
+    /** Since when there may be vectors of other models, too; null when there are none. */
+    otherVectorsSince: p.datetime().nullable(),
     createdAt: p.datetime().onCreate(() => new Date()),
   },
 });

@@ -40,7 +40,7 @@ export interface ScopeStamp {
 
 /**
  * Names what the scope holds, in one statement that reads no passage. A document never goes back to an earlier version and
- * loses no tag; one that is taken from a profile and given back has another time of attachment.
+ * loses no tag, and its version's number of embeddings only goes up; one that is taken from a profile and given back has another time of attachment.
  */
 export async function scopeStamp(em: EntityManager, scope: PassageScope): Promise<ScopeStamp> {
   const attachments = scope.profileId === null
@@ -48,10 +48,15 @@ export async function scopeStamp(em: EntityManager, scope: PassageScope): Promis
     : sql`(select coalesce(md5(string_agg(document_id::text || attached_at::text, ',' order by document_id)), '') from profile_document
         where profile_id = ${scope.profileId}::uuid and workspace_id = ${scope.workspaceId}::uuid)`;
   const { rows } = await sql<{ hash: string; embeddingModelIds: readonly string[] | null }>`
-    select coalesce(md5(string_agg(version.id::text || version.embedding_model_id, ',' order by version.id)), '') || ${attachments} as hash,
+    select coalesce(md5(string_agg(version.id::text || version.embedding_revision || version.embedding_model_id, ',' order by version.id)), '') || ${attachments} as hash,
       array_agg(distinct version.embedding_model_id) as "embeddingModelIds"
     from ${publishedVersions(scope)}`.execute(kysely(em));
   return { hash: rows[0]?.hash ?? '', embeddingModelIds: rows[0]?.embeddingModelIds ?? [] };
+}
+
+/** The versions that search sees. */
+export async function publishedVersionIds(em: EntityManager, scope: PassageScope): Promise<string[]> {
+  return (await sql<{ id: string }>`select version.id::text as id from ${publishedVersions(scope)}`.execute(kysely(em))).rows.map(({ id }) => id);
 }
 
 function narrowed(scope: PassageScope): RawBuilder<boolean> {

@@ -2,13 +2,13 @@
 // first moves this number's job on. A try that was cancelled, or overtaken by another process while it was only asleep,
 // thus changes nothing any more: its next write throws Superseded.
 import { scoped } from '../accounts/scoped.ts';
-import { readWorkspace } from '../accounts/workspace.ts';
+import { holdWorkspace } from '../accounts/workspace.ts';
 import { transactional, type Context } from '../context.ts';
 import { topic } from '../platform/bus.ts';
 import { sql } from '../platform/database.ts';
+import { enqueueReembedding, wakeReembedding, wantedModelId } from './embedding-switch.ts';
 import { Document, DocumentVersion, IngestionJob, type DocumentMetadata, type DocumentStatus, type IngestionError, type IngestionStage } from './entity.ts';
 import { lockDocument } from './locks.ts';
-import { enqueueReembedding } from './reembedding.ts';
 
 /** A job has changed; who wants to know how reads it. Key: the workspace. */
 export const jobChanged = topic<JobChange>('documents.job');
@@ -90,6 +90,7 @@ export type Ending =
 /** Ends the job: publishes the version, or says why not. Throws Superseded. */
 export async function finish(attempt: Try, ending: Ending): Promise<void> {
   const { job, version } = attempt;
+  let isOutdated = false;
   await transactional(attempt.ctx, async (tx) => {
     const document = await lockDocument(tx, job.documentId);
     const status = ending.counts === null ? 'FAILED' : ending.error === null ? 'SUCCEEDED' : 'PARTIALLY_SUCCEEDED';
@@ -111,9 +112,11 @@ export async function finish(attempt: Try, ending: Ending): Promise<void> {
       publishedVersionId: version.id,
       updatedAt: new Date(),
     });
-    // The workspace has chosen another model since this began.
-    if (version.embeddingModelId !== (await readWorkspace(tx)).embeddingModelId) await enqueueReembedding(tx);
+    // Held, so that a workspace that chooses another model at the same moment does so before this or sees what this published.
+    isOutdated = version.embeddingModelId !== (await wantedModelId(tx, await holdWorkspace(tx)));
+    if (isOutdated) await enqueueReembedding(tx);
   });
+  if (isOutdated) wakeReembedding(attempt.ctx.app);
   // What was made from the version before.
   if (ending.counts !== null) await attempt.ctx.app.cache.invalidate([`document:${job.documentId}`]);
   announce(attempt);

@@ -37,6 +37,7 @@ export async function removeDocument(app: App, { workspaceId, documentId }: Remo
     await deleteChunks(ctx, id);
     await deleteText(ctx, id);
   }
+  await app.vectors.deleteDocument(ctx.em, { workspaceId, documentId });
   await scoped(ctx, Document).delete().where('id', '=', documentId).execute();
   for (const fileId of new Set(versions.flatMap((version) => version.fileId ?? []))) await deleteFile(ctx, fileId);
 }

@@ -102,4 +102,6 @@ export async function deleteChunks(ctx: Context, versionId: string, step: (work:
     });
     await nextTurn();
   }
+  // In the database the vectors went with the chunks; a store elsewhere has to be told.
+  await ctx.app.vectors.forget(ctx.em, { workspaceId: ctx.workspaceId as string, versionId, keepModelId: null });
 }

@@ -11,6 +11,8 @@ export type VectorMetric = 'INNER_PRODUCT' | 'COSINE';
 export interface ChunkVector {
   readonly chunkId: string;
   readonly workspaceId: string;
+  readonly documentId: string;
+  readonly versionId: string;
   readonly modelId: string;
   readonly vector: readonly number[];
 }
@@ -22,11 +24,16 @@ export interface VectorQuery {
   /** How many of the nearest passages to return. */
   readonly limit: number;
   readonly scope: PassageScope;
+  /** The versions of the scope, read when asked for: for a store that cannot join the database's tables. */
+  readonly versionIds: () => Promise<readonly string[]>;
   /** Passages in the scope: small ones are compared one by one, large ones through an index where the server has one. */
   readonly passageCount: number;
 }
 
-/** The store of embeddings. All its writes join the transaction of `em`, so that they become visible with the chunks. */
+/**
+ * The store of embeddings. One in the database writes in the transaction of `em`, so that vectors become visible with the
+ * chunks. One elsewhere cannot: what it holds of a transaction that failed is never asked for, since no version names it.
+ */
 export interface VectorStore {
   /** False where the database has no vectors: writes do nothing then and queries find nothing. */
   readonly available: boolean;
@@ -36,24 +43,28 @@ export interface VectorStore {
   upsert(em: EntityManager, rows: readonly ChunkVector[]): Promise<void>;
   /** Similarity by chunk id, nearest first; only chunks that have a vector of this model and size. */
   query(em: EntityManager, query: VectorQuery): Promise<Map<string, number>>;
-  /** Gives chunks the vectors of older chunks with the same text; returns how many there were to give. */
-  reuse(em: EntityManager, input: { workspaceId: string; modelId: string; pairs: readonly ReusedVector[] }): Promise<number>;
-  /** Those of the chunks that have a vector of this model. */
+  /** Gives chunks of a version the vectors of older chunks with the same text; returns how many there were to give. */
+  reuse(em: EntityManager, input: ReusedVectors): Promise<number>;
+  /** Those of the chunks that have a vector of the model. */
   stored(em: EntityManager, input: { workspaceId: string; modelId: string; chunkIds: readonly string[] }): Promise<ReadonlySet<string>>;
   /**
-   * Forgets up to `limit` vectors of a model that is neither the one by which their version is searched nor the one that
-   * their workspace wants; returns how many. For after a change of models.
+   * Forgets a version's vectors of all models but one (null: of all), some at a time; returns how many, 0 when none is left.
+   * In the database, deleting the chunks does so, too.
    */
-  removeUnused(em: EntityManager, input: { workspaceId: string; limit: number }): Promise<number>;
-  /** Forgets the vectors of a document. Deleting its chunks does so, too. */
+  forget(em: EntityManager, input: { workspaceId: string; versionId: string; keepModelId: string | null }): Promise<number>;
+  /** Forgets the vectors of a document, of all models. In the database, deleting its chunks does so, too. */
   deleteDocument(em: EntityManager, document: { workspaceId: string; documentId: string }): Promise<void>;
   /** Waits for what still runs in the background. */
   close(): Promise<void>;
 }
 
-export interface ReusedVector {
-  readonly fromChunkId: string;
-  readonly toChunkId: string;
+export interface ReusedVectors {
+  readonly workspaceId: string;
+  readonly modelId: string;
+  /** Of the newer chunks. */
+  readonly documentId: string;
+  readonly versionId: string;
+  readonly pairs: readonly { readonly fromChunkId: string; readonly toChunkId: string }[];
 }
 
 declare module '../context.ts' {
@@ -144,15 +155,12 @@ export function createPgVectorStore(database: Database, log: Logger, options: Ve
       return new Set(rows.map(({ id }) => id));
     },
 
-    async removeUnused(em, { workspaceId, limit }) {
+    async forget(em, { workspaceId, versionId, keepModelId }) {
       const { rows } = await sql`delete from chunk_embedding where (chunk_id, model_id) in (
-          select unused.chunk_id, unused.model_id from chunk_embedding unused
-          join document_chunk chunk on chunk.id = unused.chunk_id
-          join document_version version on version.id = chunk.version_id
-          join workspace on workspace.id = unused.workspace_id
-          where unused.workspace_id = ${workspaceId}::uuid
-            and unused.model_id <> version.embedding_model_id and unused.model_id <> workspace.embedding_model_id
-          limit ${limit}::int)
+          select other.chunk_id, other.model_id from chunk_embedding other join document_chunk chunk on chunk.id = other.chunk_id
+          where chunk.version_id = ${versionId}::uuid and other.workspace_id = ${workspaceId}::uuid
+            and other.model_id is distinct from ${keepModelId}::text
+          limit ${forgottenAtOnce}::int)
         returning chunk_id`.execute(kysely(em));
       return rows.length;
     },
@@ -177,10 +185,13 @@ const unavailable: VectorStore = {
   query: async () => new Map(),
   reuse: async () => 0,
   stored: async () => new Set(),
-  removeUnused: async () => 0,
+  forget: async () => 0,
   deleteDocument: async () => undefined,
   close: async () => undefined,
 };
+
+/** The embedded database holds up the process while a statement runs. */
+const forgottenAtOnce = 200;
 
 interface Near {
   readonly chunkId: string;

@@ -3,7 +3,7 @@ import { wrap } from '@mikro-orm/core';
 import { Workspace } from '../accounts/entity.ts';
 import { scoped } from '../accounts/scoped.ts';
 import type { Context } from '../context.ts';
-import { modelsOf } from '../providers/catalog.ts';
+import { wantedModelId } from './embedding-switch.ts';
 import { DocumentVersion, IngestionJob, type Document } from './entity.ts';
 import { ingestionQueue, type IngestionTask } from './ingest.ts';
 import { jobChanged } from './progress.ts';
@@ -24,9 +24,7 @@ export interface AddedVersion extends Added {
 /** The next version of a document with its job, in place of a job that is not finished. */
 export async function addVersion(tx: Context, document: Document, file: Omit<StoredFile, 'name'>): Promise<AddedVersion> {
   const cancelled = await cancelUnfinished(tx, document.id);
-  const { embeddingModelId: wanted } = await tx.em.findOneOrFail(Workspace, { id: document.workspaceId });
-  const models = await modelsOf(tx);
-  const embeddingModelId = models.find(wanted) ? wanted : models.defaultEmbeddingModelId;
+  const embeddingModelId = await wantedModelId(tx, await tx.em.findOneOrFail(Workspace, { id: document.workspaceId }));
   const number = document.latestVersion + 1;
   Object.assign(document, { ...contentOf(file), latestVersion: number, status: 'PENDING', error: null, updatedAt: new Date() });
   const { workspaceId, id: documentId } = document;

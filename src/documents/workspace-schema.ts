@@ -2,9 +2,9 @@
 import type { Workspace } from '../accounts/entity.ts';
 import { WorkspaceNode } from '../accounts/schema.ts';
 import { attempt, builder, decodeId, payload } from '../builder.ts';
-import { permit, type Context } from '../context.ts';
+import { permit } from '../context.ts';
 import { decodeModelId, ModelNode } from '../providers/schema.ts';
-import { embeddingSwitch, type EmbeddingSwitch } from './reembedding.ts';
+import { embeddingSwitch, type EmbeddingSwitch } from './embedding-switch.ts';
 import { updateWorkspace } from './workspace.ts';
 
 const UpdateWorkspaceInput = builder.inputType('UpdateWorkspaceInput', {
@@ -20,11 +20,12 @@ const WorkspacePayload = payload<{ workspace: Workspace }>('WorkspacePayload', '
 }));
 
 const EmbeddingSwitchObject = builder.objectRef<EmbeddingSwitch>('EmbeddingSwitch').implement({
-  description: 'Documents on their way to another embedding model; search answers throughout.',
+  description: 'Documents on their way to another embedding model. Each is searched by its old vectors until the new ones are complete.',
   fields: (t) => ({
     model: t.field({ type: ModelNode, description: 'The model that they move to.', resolve: ({ modelId }) => modelId }),
     completedDocuments: t.exposeInt('completedDocuments', { description: 'Documents that are searched by it already.' }),
     totalDocuments: t.exposeInt('totalDocuments', { description: 'All documents that can be searched.' }),
+    error: t.exposeString('error', { nullable: true, description: 'Why the last try failed; it is tried again by itself. Null while it goes well.' }),
   }),
 });
 builder.objectField(WorkspaceNode, 'embeddingSwitch', (t) =>
@@ -32,9 +33,10 @@ builder.objectField(WorkspaceNode, 'embeddingSwitch', (t) =>
     type: EmbeddingSwitchObject,
     nullable: true,
     description: 'How far the documents are on their way to another embedding model; null when all are there. Only of the workspace that the viewer is signed in to.',
-    resolve: (workspace, _args, ctx: Context) => (workspace.id === ctx.viewer?.workspaceId ? embeddingSwitch(ctx) : null),
+    resolve: (workspace, _args, ctx) => (workspace.id === ctx.workspaceId ? embeddingSwitch(ctx, workspace) : null),
   }),
 );
+
 builder.mutationFields((t) => ({
   updateWorkspace: t.field({
     type: WorkspacePayload,

@@ -7,7 +7,7 @@ import { assertTakesWork, permit, transactional, type Context } from '../context
 import { NotFoundError, ValidationError, validate } from '../platform/errors.ts';
 import { Profile } from '../profiles/entity.ts';
 import { modelsOf } from '../providers/catalog.ts';
-import { enqueueReembedding, wakeReembedding } from './reembedding.ts';
+import { enqueueReembedding, wakeReembedding } from './embedding-switch.ts';
 
 /** What is absent stays; null takes the default profile away, and leaves the others as they are. */
 export interface WorkspaceChange {
@@ -33,9 +33,9 @@ export async function updateWorkspace(ctx: Context, input: WorkspaceChange): Pro
   return await readWorkspace(ctx);
 }
 
-/** From now on documents are embedded by this model. What was embedded before is moved to it in the background. */
+/** From now on documents are embedded by this model. What was embedded before is searched as it is until it has vectors of this one. */
 async function switchEmbeddingModel(tx: Context, embeddingModelId: string): Promise<void> {
-  await changeWorkspace(tx, { embeddingModelId });
+  await changeWorkspace(tx, { embeddingModelId, embeddingError: null });
   await enqueueReembedding(tx);
 }
 

@@ -204,7 +204,7 @@ export const environmentSchema = z.object({
     group: 'Models',
     description: 'Address of a Gemini-compatible API. Absent: that of Google.',
   }),
-  PINECONE_API_KEY: secretText({ group: 'Models', description: 'Key of Pinecone, for the vector store adapter in its documentation.' }),
+  PINECONE_API_KEY: secretText({ group: 'Models', description: 'Key of Pinecone, for the vector store that docs/extending.md shows.' }),
   RETRY_MAX_ATTEMPTS: whole(1, 10, 3, { group: 'Models', description: 'How often a call to a provider is tried in all.' }),
   RETRY_BASE_DELAY_MS: whole(0, 60_000, 500, {
     group: 'Models',

@@ -29,8 +29,8 @@ export interface QueueDefinition<Data extends object> {
 export interface Jobs {
   /** Registers a queue; call before `start`. */
   define<Data extends object>(queue: QueueDefinition<Data>): void;
-  /** Adds a job inside the transaction of `em`; call `wake` after commit. */
-  enqueue(em: EntityManager, queue: string, data: object): Promise<void>;
+  /** Adds a job inside the transaction of `em`; call `wake` after commit. With `afterSeconds` it begins so much later. */
+  enqueue(em: EntityManager, queue: string, data: object, options?: { readonly afterSeconds?: number }): Promise<void>;
   /** Makes the workers of all instances look. */
   wake(queue: string): void;
   /** Jobs that wait or are worked on, over all queues. */
@@ -61,9 +61,9 @@ export function createJobs(database: Database, bus: Bus, log: Logger): Jobs {
     define(queue) {
       queues.push(queue as unknown as QueueDefinition<object>);
     },
-    async enqueue(em, queue, data) {
+    async enqueue(em, queue, data, { afterSeconds = 0 } = {}) {
       if (!boss) throw new Error('Jobs are not started.');
-      await boss.send(queue, data, { db: { executeSql: (text, values) => execute(em, text, values) } });
+      await boss.send(queue, data, { ...(afterSeconds > 0 && { startAfter: afterSeconds }), db: { executeSql: (text, values) => execute(em, text, values) } });
     },
     wake: (queue) => bus.publish(jobsWait, queue, null),
     async pending() {

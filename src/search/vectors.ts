@@ -1,6 +1,6 @@
 // Ranking by vectors: the question's vector, made by the model that made the passages', and its neighbours.
 import type { Context } from '../context.ts';
-import type { PassageScope } from '../documents/passage-scope.ts';
+import { publishedVersionIds, type PassageScope } from '../documents/passage-scope.ts';
 import type { VectorMetric } from '../documents/vector-store.ts';
 import type { Models } from '../models/catalog.ts';
 import type { OfflineEmbeddings } from '../models/offline-embeddings.ts';
@@ -45,7 +45,7 @@ export async function rankByVectors(ctx: Context, question: VectorQuestion): Pro
       continue;
     }
     const { scope, passageCount, limit } = question;
-    const scores = await vectors.query(ctx.em, { modelId, metric: metrics[embedder], vector, limit, scope, passageCount });
+    const scores = await vectors.query(ctx.em, { modelId, metric: metrics[embedder], vector, limit, scope, versionIds: () => publishedVersionIds(ctx.em, scope), passageCount });
     rankings.push({ embedder, scores });
   }
   return { rankings, degraded: failed ? ['EMBEDDER_UNAVAILABLE'] : [] };

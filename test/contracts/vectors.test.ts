@@ -5,11 +5,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { User, Workspace } from '../../src/accounts/entity.ts';
 import { Document, DocumentChunk, DocumentVersion } from '../../src/documents/entity.ts';
-import type { PassageScope } from '../../src/documents/passage-scope.ts';
-import { createPgVectorStore, type VectorStore, type VectorStoreOptions } from '../../src/documents/vector-store.ts';
+import { publishedVersionIds, type PassageScope } from '../../src/documents/passage-scope.ts';
+import { createPgVectorStore, type ChunkVector, type VectorQuery, type VectorStore, type VectorStoreOptions } from '../../src/documents/vector-store.ts';
 import { entities } from '../../src/entities.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { kysely, openDatabase, sql, type Database } from '../../src/platform/database.ts';
+import { kysely, openDatabase, sql, type Database, type EntityManager } from '../../src/platform/database.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 
 let database: Database;
@@ -45,7 +45,8 @@ describe.each(ways)('vectors %s', (_name, options) => {
   afterAll(() => store.close());
 
   /** Asks twice when an index is to be built: the first query starts it. */
-  const query: VectorStore['query'] = async (em, given) => {
+  const query = async (em: EntityManager, asked: Omit<VectorQuery, 'versionIds'>): Promise<Map<string, number>> => {
+    const given = { ...asked, versionIds: () => publishedVersionIds(em, asked.scope) };
     if (options.indexes) {
       await store.query(em, given);
       await store.close();
@@ -120,7 +121,7 @@ describe.each(ways)('vectors %s', (_name, options) => {
     const [older, newer] = chunkIds as [string, string];
     await store.upsert(database.fork(), rows(scope, 'test:two', [[older, [0, 1]]]));
     const reuse = (workspaceId: string) =>
-      store.reuse(database.fork(), { workspaceId, modelId: 'test:two', pairs: [{ fromChunkId: older, toChunkId: newer }, { fromChunkId: randomUUIDv7(), toChunkId: newer }] });
+      store.reuse(database.fork(), { workspaceId, modelId: 'test:two', ...placeOf(newer), pairs: [{ fromChunkId: older, toChunkId: newer }, { fromChunkId: randomUUIDv7(), toChunkId: newer }] });
     expect(await reuse(randomUUIDv7())).toBe(0);
     expect(await reuse(scope.workspaceId)).toBe(1);
     const found = await query(database.fork(), { modelId: 'test:two', metric: 'INNER_PRODUCT', vector: [0, 1], limit: 10, scope, passageCount: 2 });
@@ -139,6 +140,26 @@ describe.each(ways)('vectors %s', (_name, options) => {
     expect(await left()).toEqual(second.chunkIds);
     await database.fork().nativeDelete(Document, { id: second.documentId });
     expect(await left()).toEqual([]);
+  });
+
+  it('are forgotten by version, of all models but one or of all, some at a time; which chunks have one is told', async () => {
+    const mine = await seed(120);
+    const other = await seed(1, { workspaceId: mine.scope.workspaceId });
+    const { workspaceId } = mine.scope;
+    for (const [modelId, vector] of [['test:two', [1, 0]], ['test:four', [1, 0, 0, 0]], ['test:one', [1]]] as const) {
+      for (const { scope, chunkIds } of [mine, other]) await store.upsert(database.fork(), rows(scope, modelId, chunkIds.map((id) => [id, vector])));
+    }
+    const stored = async (modelId: string, of = workspaceId) => (await store.stored(database.fork(), { workspaceId: of, modelId, chunkIds: [...mine.chunkIds, ...other.chunkIds] })).size;
+    const forget = async (keepModelId: string | null, of = workspaceId) => {
+      for (let forgotten = 1; forgotten > 0;) forgotten = await store.forget(database.fork(), { workspaceId: of, versionId: mine.versionId, keepModelId });
+    };
+    await forget(null, randomUUIDv7());
+    expect(await stored('test:two')).toBe(121);
+    expect(await stored('test:two', randomUUIDv7())).toBe(0);
+    await forget('test:four');
+    expect([await stored('test:two'), await stored('test:four'), await stored('test:one')]).toEqual([1, 121, 1]);
+    await forget(null);
+    expect([await stored('test:two'), await stored('test:four'), await stored('test:one')]).toEqual([1, 1, 1]);
   });
 
   it('roll back with the transaction that wrote them', async () => {
@@ -165,13 +186,18 @@ describe('without the extension', () => {
     await store.ensure();
     expect(store.available).toBe(false);
     await store.upsert(database.fork(), rows(scope, 'test:two', [[chunkIds[0] as string, [1, 0]]]));
-    const found = await store.query(database.fork(), { modelId: 'test:two', metric: 'INNER_PRODUCT', vector: [1, 0], limit: 10, scope, passageCount: 1 });
+    const found = await store.query(database.fork(), { modelId: 'test:two', metric: 'INNER_PRODUCT', vector: [1, 0], limit: 10, scope, passageCount: 1, versionIds: async () => [] });
     expect(found.size).toBe(0);
+    expect(await store.stored(database.fork(), { workspaceId: scope.workspaceId, modelId: 'test:two', chunkIds })).toEqual(new Set());
   });
 });
 
-const rows = (scope: PassageScope, modelId: string, vectors: readonly (readonly [string, readonly number[]])[]) =>
-  vectors.map(([chunkId, vector]) => ({ chunkId, workspaceId: scope.workspaceId, modelId, vector }));
+/** The document and version of each chunk. */
+const places = new Map<string, Pick<ChunkVector, 'documentId' | 'versionId'>>();
+
+const placeOf = (chunkId: string): Pick<ChunkVector, 'documentId' | 'versionId'> => places.get(chunkId) as Pick<ChunkVector, 'documentId' | 'versionId'>;
+const rows = (scope: PassageScope, modelId: string, vectors: readonly (readonly [string, readonly number[]])[]): ChunkVector[] =>
+  vectors.map(([chunkId, vector]) => ({ chunkId, workspaceId: scope.workspaceId, ...placeOf(chunkId), modelId, vector }));
 
 /** A document with `count` chunks, in a workspace of its own unless one is named. */
 async function seed(count: number, options: { workspaceId?: string; tags?: string[]; publish?: boolean } = {}) {
@@ -191,6 +217,7 @@ async function seed(count: number, options: { workspaceId?: string; tags?: strin
     return em.create(DocumentChunk, { ...place, text: 'x', tokenCount: 1, termCount: 1, checksum: '' }).id;
   });
   await em.flush();
+  for (const chunkId of chunkIds) places.set(chunkId, { documentId, versionId });
   const scope: PassageScope = { workspaceId, profileId: null, documentIds: null, tags: null };
-  return { scope, documentId, chunkIds };
+  return { scope, documentId, versionId, chunkIds };
 }
