@@ -44,7 +44,7 @@ describe('embedding', () => {
   it('gives a vector for each text, and what it cost', async () => {
     server.script('e', [vectors([1, 0], [0, 1])]);
     const parts = modelParts();
-    expect(await embed({ parts })).toEqual({ vectors: [[1, 0], [0, 1]], tokens: 2, costUsd: 2, estimated: true });
+    expect(await embed({ parts })).toEqual({ vectors: [[1, 0], [0, 1]], usage: { modelId: 'test:e', tokens: 2, costUsd: 2, estimated: true } });
     expect(await parts.metrics.registry.metrics()).toContain('parley_model_tokens_total{model="test:e",direction="in"} 2');
     expect((await catalogOf(parts).status('test')).lastSucceededAt).toBeInstanceOf(Date);
   });
