@@ -251,10 +251,10 @@ describe('a stream', () => {
     await run(false);
     const rounds: { alone: Awaited<ReturnType<typeof run>>; beside: Awaited<ReturnType<typeof run>> }[] = [];
     // The fastest of interleaved rounds: what else the machine does at times counts for neither, in the end.
-    const least = (which: 'alone' | 'beside', what: 'milliseconds' | 'heap'): number => Math.min(...rounds.map((round) => round[which][what]));
-    const slowdown = (): number => least('beside', 'milliseconds') / least('alone', 'milliseconds');
-    // A queue of the text for the paused reader would show in every round.
-    const held = (): number => least('beside', 'heap') - least('alone', 'heap');
+    const fastest = (which: 'alone' | 'beside'): number => Math.min(...rounds.map((round) => round[which].milliseconds));
+    const slowdown = (): number => fastest('beside') / fastest('alone');
+    // A queue of the text for the paused reader would show in every round; in some, what others left behind is collected.
+    const held = (): number => Math.min(...rounds.map(({ alone, beside }) => beside.heap - alone.heap));
     while (rounds.length < 4 || (rounds.length < 10 && (slowdown() >= 2 || held() >= text.length))) rounds.push({ alone: await run(false), beside: await run(true) });
     expect(slowdown()).toBeLessThan(2);
     expect(held()).toBeLessThan(text.length);
