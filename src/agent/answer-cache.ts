@@ -6,12 +6,11 @@
 //
 // Two who ask the same at the same moment both ask the model: a stream that is shared would end for both when one cancels it
 // or its instance dies.
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AnswerCaching, RunScope } from '../graph/scope.ts';
 import type { ChatAnswer, ChatHooks, ChatRequest } from '../models/ask.ts';
 import { modelIdentity } from '../models/identity.ts';
-import { cacheKind, maxTags } from '../platform/cache.ts';
+import { cacheKind, keyFrom, maxTags } from '../platform/cache.ts';
 import { arePublished, type Passage } from '../search/passages.ts';
 
 /** Complete answers, by their keys. */
@@ -62,7 +61,7 @@ async function keep(run: RunScope, { sessionId }: AnswerCaching, key: string, { 
 }
 
 function keyOf(run: RunScope, { profileVersionId }: AnswerCaching, { modelIds, options, messages, tools = [] }: ChatRequest, passages: readonly Passage[]): string {
-  const parts = [
+  return keyFrom([
     run.ctx.workspaceId,
     modelIdentity(run.models, modelIds[0]),
     options,
@@ -70,6 +69,5 @@ function keyOf(run: RunScope, { profileVersionId }: AnswerCaching, { modelIds, o
     tools,
     profileVersionId,
     passages.map(({ chunkId }) => chunkId),
-  ];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  ]);
 }

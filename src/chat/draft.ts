@@ -3,7 +3,7 @@
 // read between two withdrawals.
 // Pure: no I/O, no clock.
 import type { BlockKind } from './entity.ts';
-import { commonEnd, cut, epochOf, noText, type Block, type MessageText, type TextPosition, type Withdrawal } from './walk.ts';
+import { commonEnd, cut, epochOf, noText, unitsOf, type Block, type MessageText, type TextPosition, type Withdrawal } from './walk.ts';
 
 /** A piece of text on its way: where it belongs, and in which epoch of the text. */
 export interface DeltaMessage {
@@ -44,7 +44,7 @@ export function createDraft(messageId: string, saved: MessageText = noText): Dra
 
   function join(delta: DeltaMessage): boolean {
     if (delta.epoch < epoch) return true;
-    if (delta.epoch > epoch || delta.start + delta.offset > length(blocks)) return false;
+    if (delta.epoch > epoch || delta.start + delta.offset > unitsOf(blocks)) return false;
     const text = blocks[delta.blockIndex]?.text ?? '';
     const fresh = delta.text.slice(text.length - delta.offset);
     if (fresh !== '' && text.length >= delta.offset) blocks[delta.blockIndex] = { kind: delta.kind, text: text + fresh };
@@ -78,7 +78,7 @@ export function createDraft(messageId: string, saved: MessageText = noText): Dra
       if (epochOf(saved) < epoch) return;
       const end = commonEnd(epoch, saved);
       const known = end ? cut(saved.blocks, end) : [...saved.blocks];
-      if (length(known) > length(blocks)) blocks = known;
+      if (unitsOf(known) > unitsOf(blocks)) blocks = known;
       joinWaiting();
     },
     withdraw({ sequence, blockIndex, offset }) {
@@ -91,8 +91,4 @@ export function createDraft(messageId: string, saved: MessageText = noText): Dra
     },
     reaches: ({ blockIndex, offset }) => blocks.length - 1 > blockIndex || (blocks[blockIndex]?.text.length ?? 0) >= offset,
   };
-}
-
-function length(blocks: readonly Block[]): number {
-  return blocks.reduce((sum, block) => sum + block.text.length, 0);
 }

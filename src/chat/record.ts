@@ -17,7 +17,7 @@ import { branchIds } from './messages.ts';
 import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
-import { cut, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
+import { cut, unitsOf, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
 
 /** Milliseconds between two savings of a streaming message's text. */
 const saveIntervalMs = 250;
@@ -502,10 +502,6 @@ function opened(blocks: readonly Block[]): OpenBlock[] {
 
 function endOf(blocks: readonly Block[]): TextPosition {
   return { blockIndex: blocks.length - 1, offset: blocks.at(-1)?.text.length ?? 0 };
-}
-
-function unitsOf(blocks: readonly Block[]): number {
-  return blocks.reduce((sum, { text }) => sum + text.length, 0);
 }
 
 /** Writes on; returns where the text begins. */

@@ -30,6 +30,11 @@ export interface MessageText {
 /** Text before anything is written. */
 export const noText: MessageText = { blocks: [], withdrawals: [] };
 
+/** UTF-16 units of all blocks. */
+export function unitsOf(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { text }) => sum + text.length, 0);
+}
+
 /** Names the text between two withdrawals, within which it only grows: the number of the event that began it, 0 for the first. */
 export function epochOf({ withdrawals }: Pick<MessageText, 'withdrawals'>): number {
   return withdrawals.at(-1)?.sequence ?? 0;

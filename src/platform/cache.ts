@@ -6,7 +6,7 @@
 // they are an index of the entries that are there. In Redis each tag has a sorted set of its entries' keys by the time when
 // they end; it ends with the last of them, and holds so many at most: an older entry is given up for a newer one, so that
 // none is without its place in the index.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { topic, type Bus } from './bus.ts';
 import type { Metrics } from './metrics.ts';
@@ -72,6 +72,11 @@ export function cacheKind<V>(kind: Omit<CacheKind<V>, 'shape'>): CacheKind<V> {
   if (!(kind.ttlSeconds > 0 && Number.isFinite(kind.ttlSeconds))) throw new RangeError(`"${kind.name}" needs a time to live.`);
   kinds.set(kind.name, kind);
   return kind;
+}
+
+/** A key that is everything a value follows from: equal parts make equal keys. */
+export function keyFrom(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
 /** Every kind of this program, in the order of naming. */

@@ -14,6 +14,7 @@ import type { Models } from '../models/catalog.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { ConflictError, NotFoundError, UserErrors, expectedErrors, validate, type UserError } from '../platform/errors.ts';
 import { paginate, type Page, type PageArgs } from '../platform/page.ts';
+import { slugOf } from '../text/slug.ts';
 import { defaultSettings, type VersionSettings } from './defaults.ts';
 import { Profile, ProfileVersion } from './entity.ts';
 import { changeSettings, equal, rulesOf, text, type SettingsChange } from './settings.ts';
@@ -75,7 +76,7 @@ export async function addProfile(ctx: Context, input: NewProfile, attach?: Attac
       await attach?.(tx, profile.id);
       return profile;
     });
-  const wanted = about.slug ?? slugOf(about.name);
+  const wanted = about.slug ?? (slugOf(about.name, 50) || 'profile');
   try {
     return await insert(wanted);
   } catch (error) {
@@ -294,9 +295,4 @@ function together<A, B>(one: () => A, other: () => B): [A, B] {
 function workspaceOf(ctx: Context): string {
   if (ctx.workspaceId === null) throw new Error('A profile belongs to a workspace; this context has none.');
   return ctx.workspaceId;
-}
-
-function slugOf(text: string): string {
-  const words = text.normalize('NFKD').toLowerCase().replace(/\p{M}+/gu, '').replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-+|-+$/g, '');
-  return words || 'profile';
 }

@@ -3,17 +3,20 @@
 //
 // API keys come in and never go out: they are sealed before they are stored, and belong to the address that they were entered
 // for. Whoever changes the address has to know the key.
-import { HumanMessage } from '@langchain/core/messages';
+import { HumanMessage, type AIMessageChunk } from '@langchain/core/messages';
 import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
 import { lockWorkspace } from '../accounts/workspace.ts';
 import { permit, transactional, type Context } from '../context.ts';
 import { adapterOf } from '../models/adapters.ts';
 import { assertBaseUrl } from '../models/addresses.ts';
-import { classifyProviderError, ProviderError } from '../models/failures.ts';
+import { limitTime } from '../models/calls.ts';
+import { finishOf } from '../models/chunks.ts';
+import { classifyProviderError, NoAnswerError, ProviderError } from '../models/failures.ts';
 import { offline } from '../models/offline.ts';
 import { modelCapabilities, type ModelInfo, type ProviderAdapter, type ProviderInfo } from '../models/provider.ts';
 import { ConflictError, GenericError, NotFoundError, UserErrors, ValidationError, validate } from '../platform/errors.ts';
+import { slugOf } from '../text/slug.ts';
 import { announceProviders, modelsOf } from './catalog.ts';
 import { Provider } from './entity.ts';
 import { seal } from './secrets.ts';
@@ -140,22 +143,26 @@ export async function testProvider(ctx: Context, { id, modelName }: { id: string
   const provider = await findProvider(ctx, id, ['providerId']);
   const models = await modelsOf(ctx);
   const chosen = testable(models.models().filter((each) => each.providerId === id), provider, modelName);
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(timeoutMs)]);
+  const time = limitTime(timeoutMs, ctx.signal);
   const start = performance.now();
   try {
     if (chosen.capabilities.includes('CHAT')) {
-      const stream = await within(signal, models.chat(chosen.id, { temperature: 0, maxOutputTokens: testTokens }).stream([new HumanMessage('Say OK.')], { signal }));
+      const stream = await time.race(models.chat(chosen.id, { temperature: 0, maxOutputTokens: testTokens }).stream([new HumanMessage('Say OK.')], { signal: time.signal }));
       const chunks = stream[Symbol.asyncIterator]();
-      while (!(await within(signal, chunks.next())).done);
+      let isOver = false;
+      for (let next = await time.race(chunks.next()); next.done !== true; next = await time.race(chunks.next())) isOver ||= finishOf(next.value as AIMessageChunk) !== null;
+      if (!isOver) throw new NoAnswerError('The stream ended before the answer did.');
     } else {
-      await within(signal, models.embeddings(chosen.id).embedQuery('OK'));
+      await time.race(models.embeddings(chosen.id).embedQuery('OK'));
     }
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const cause = signal.aborted ? signal.reason : error;
+    const cause = time.signal.aborted ? time.signal.reason : error;
     const failed = new ProviderError(classifyProviderError(cause), { providerId: id, attempts: provider.isConfigured ? 1 : 0, cause });
     ctx.log.warn({ err: failed, modelId: chosen.id }, 'the test of a provider failed');
     throw failed;
+  } finally {
+    time.end();
   }
   return { provider, latencyMs: Math.round(performance.now() - start) };
 }
@@ -176,16 +183,6 @@ function testable(listed: readonly ModelInfo[], provider: ProviderInfo, modelNam
   throw new ValidationError(message, ['modelName'], 'exists');
 }
 
-/** Adapters may overlook a signal; whoever tests does not wait for them. */
-function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}
-
 /** Throws ValidationError for models that this kind of provider has no words for. */
 function refuseUnspoken(adapter: ProviderAdapter, models: readonly { readonly capabilities: readonly string[] }[]): void {
   if (adapter.embeddings) return;
@@ -201,8 +198,7 @@ function newRow(tx: Context, workspaceId: string, key: string, rows: readonly Pr
 
 /** The id that a name makes; throws ALREADY_EXISTS when it is taken. */
 function keyFor(name: string, taken: readonly string[]): string {
-  const words = name.normalize('NFKD').toLowerCase().replace(/\p{M}+/gu, '').replace(/[^a-z0-9]+/g, '-').slice(0, 40).replace(/^-+|-+$/g, '');
-  const key = words || 'provider';
+  const key = slugOf(name, 40) || 'provider';
   if (!taken.includes(key)) return key;
   throw new ConflictError(`There is a provider "${key}" already. Pass its id to change it, or choose another name.`, ['name'], { type: 'Provider', id: key }, 'ALREADY_EXISTS');
 }

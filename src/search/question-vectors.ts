@@ -4,12 +4,11 @@
 // Each workspace has its own. A vector follows from its text and model alone, but which model answers behind a name and an
 // address may depend on the key, which workspaces do not share: one could put vectors of another model under the question of
 // another workspace, or tell by the time that an answer takes whether somebody there has asked the same.
-import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import type { Models } from '../models/catalog.ts';
 import type { EmbeddingUsage } from '../models/embed.ts';
 import { modelIdentity } from '../models/identity.ts';
-import { cacheKind } from '../platform/cache.ts';
+import { cacheKind, keyFrom } from '../platform/cache.ts';
 
 /** 32-bit floats, little-endian, as base64: as precise as the database compares them, a quarter of the JSON. */
 const vectors = cacheKind<string>({ name: 'embedding', version: 1, ttlSeconds: 86_400, maxEntries: 5_000, maxBytes: 32 * 1024 ** 2 });
@@ -25,7 +24,7 @@ export interface EmbeddedQuestion {
 /** The question's vector by a remote model; rejects as `models.embed` and `spent` do. */
 export async function questionVector(ctx: Context, models: Models, { modelId, text, signal, spent }: EmbeddedQuestion): Promise<readonly number[] | null> {
   const { cache } = ctx.app;
-  const key = createHash('sha256').update(JSON.stringify([ctx.workspaceId, modelIdentity(models, modelId), text])).digest('base64url');
+  const key = keyFrom([ctx.workspaceId, modelIdentity(models, modelId), text]);
   const kept = await cache.get(vectors, key);
   if (kept !== null) return unpack(kept);
   const { vectors: [vector], usage } = await models.embed({ modelId, texts: [text], as: 'QUERY', signal });

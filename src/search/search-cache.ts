@@ -3,11 +3,10 @@
 // a ranking is never served for other passages than it was made of, whatever message was lost. Degraded ones are not kept.
 // Measured over 1,000 passages (`npm run bench:cache`): a hit takes a fifth to a tenth of the time of a search, nearly all
 // of it for the stamp and the page. The stamp makes a miss about a tenth longer.
-import { createHash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { scopeStamp, type ScopeStamp } from '../documents/passage-scope.ts';
 import { modelIdentity } from '../models/identity.ts';
-import { cacheKind } from '../platform/cache.ts';
+import { cacheKind, keyFrom } from '../platform/cache.ts';
 import { modelsOf } from '../providers/catalog.ts';
 import { rankPassages, termsOf, type Question, type Ranked, type Ranking } from './ranking.ts';
 
@@ -48,5 +47,5 @@ export async function rankOnce(ctx: Context, question: Question, depth: number):
 async function keyOf(ctx: Context, { text, scope, mode, minScore, rerank }: Question, { hash, embeddingModelIds }: ScopeStamp): Promise<string> {
   const models = await modelsOf(ctx);
   const embedders = [...embeddingModelIds].sort().map((id) => modelIdentity(models, id));
-  return createHash('sha256').update(JSON.stringify([scope, hash, embedders, text, mode, minScore, rerank])).digest('base64url');
+  return keyFrom([scope, hash, embedders, text, mode, minScore, rerank]);
 }
