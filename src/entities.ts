@@ -1,6 +1,6 @@
 // Every table, for the ORM and the migrations.
 import { AuthSession, Member, User, Workspace } from './accounts/entity.ts';
-import { ChatEvent, ChatSession, Citation, DeletedSession, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall } from './chat/entity.ts';
+import { ChatEvent, ChatSession, Citation, DeletedSession, Interrupt, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall } from './chat/entity.ts';
 import {
   Document, DocumentChunk, DocumentFile, DocumentPart, DocumentText, DocumentVersion, IngestionJob, Posting, ProfileDocument,
 } from './documents/entity.ts';
@@ -14,5 +14,5 @@ export const entities = [
   UsageEntry,
   Profile, ProfileVersion,
   Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
-  ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, ChatEvent,
+  ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, Interrupt, ChatEvent,
 ];

@@ -24,6 +24,8 @@ export interface Draft extends MessageText {
   readonly epoch: number;
   /** Adds a piece; false when something before it is missing: it is kept until `load` or `withdraw` has brought that. */
   take(delta: DeltaMessage): boolean;
+  /** Puts a block without text at this place. */
+  open(blockIndex: number, kind: BlockKind): void;
   /** Takes over saved text where it goes further; of a later epoch only what was not withdrawn in between. */
   load(saved: MessageText): void;
   /** Withdraws what stands after a place, and begins another epoch. */
@@ -44,7 +46,7 @@ export function createDraft(messageId: string, saved: MessageText = noText): Dra
 
   function join(delta: DeltaMessage): boolean {
     if (delta.epoch < epoch) return true;
-    if (delta.epoch > epoch || delta.start + delta.offset > unitsOf(blocks)) return false;
+    if (delta.epoch > epoch || delta.start + delta.offset > unitsOf(blocks) || delta.blockIndex > blocks.length) return false;
     const text = blocks[delta.blockIndex]?.text ?? '';
     const fresh = delta.text.slice(text.length - delta.offset);
     if (fresh !== '' && text.length >= delta.offset) blocks[delta.blockIndex] = { kind: delta.kind, text: text + fresh };
@@ -74,11 +76,15 @@ export function createDraft(messageId: string, saved: MessageText = noText): Dra
       if (waiting.length > maxWaiting) waiting.shift();
       return false;
     },
+    open(blockIndex, kind) {
+      if (blockIndex <= blocks.length && !blocks[blockIndex]?.text) blocks[blockIndex] = { kind, text: '' };
+      joinWaiting();
+    },
     load(saved) {
       if (epochOf(saved) < epoch) return;
       const end = commonEnd(epoch, saved);
       const known = end ? cut(saved.blocks, end) : [...saved.blocks];
-      if (unitsOf(known) > unitsOf(blocks)) blocks = known;
+      if (unitsOf(known) > unitsOf(blocks) || known.length > blocks.length) blocks = known;
       joinWaiting();
     },
     withdraw({ sequence, blockIndex, offset }) {

@@ -1,13 +1,14 @@
 // The run engine of one instance: claims runs with a lease in database time, works on them, renews, and gives them back
 // when the process stops. A run whose lease has run out is taken over by whoever sees it first.
 import type { App } from '../context.ts';
-import { topic } from '../platform/bus.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { within } from '../platform/within.ts';
+import { endOverdueRuns } from './ending.ts';
 import { Run } from './entity.ts';
 import { createLease, type Lease } from './lease.ts';
 import { removeLeftCheckpoints } from './leftovers.ts';
 import { executeRun } from './run.ts';
+import { hearEngines, tellEngines } from './run-changed.ts';
 import { RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 
 /** Leases are renewed so often while they last. */
@@ -20,11 +21,6 @@ const tidyIntervalMs = 3_600_000;
 const runLimitMs = 15 * 60_000;
 /** Milliseconds for runs to let go of what they do when they are handed over, and for the database to be told. */
 const handOverMs = 700;
-
-/** A run that should be looked at: queued, or to be cancelled. */
-export const runChanged = topic<{ readonly runId: string; readonly change: 'queued' | 'cancelled' }>('chat.run');
-/** The one key of `runChanged`: every engine hears all. */
-export const everyRun = 'all';
 
 export interface RunEngine {
   start(): Promise<void>;
@@ -77,7 +73,8 @@ export function createRunEngine(app: App): RunEngine {
 
   function begin(run: Run, lease: Lease): void {
     const controller = new AbortController();
-    const elapsed = run.startedAt ? Date.now() - +run.startedAt : 0;
+    // The time that a person took to answer is not the run's.
+    const elapsed = run.startedAt ? Date.now() - +run.startedAt - run.waitedMs : 0;
     const limit = setTimeout(() => controller.abort(new RunTimedOutError()), Math.max(1_000, runLimitMs - elapsed));
     app.activity.runs++;
     const done = executeRun(app, run, lease, controller.signal)
@@ -112,6 +109,7 @@ export function createRunEngine(app: App): RunEngine {
       }
     }
     if (renewing) renewedAt = sentAt;
+    await endOverdueRuns(app);
     claimAll();
   }
 
@@ -126,7 +124,7 @@ export function createRunEngine(app: App): RunEngine {
       if (timer) return;
       // An embedded database has one process: whatever runs now was left by one that died.
       if (app.database.kind === 'pglite') await release(app, null);
-      unsubscribe = await app.bus.subscribe(runChanged, everyRun, ({ runId, change }) => {
+      unsubscribe = await hearEngines(app, ({ runId, change }) => {
         if (change === 'cancelled') working.get(runId)?.controller.abort(new RunCancelledError());
         else claimAll();
       });
@@ -163,7 +161,7 @@ export function createRunEngine(app: App): RunEngine {
       } catch (error) {
         app.log.warn({ err: error }, `leases could not be given up; they run out within ${leaseSeconds} s`);
       }
-      app.bus.publish(runChanged, everyRun, { runId: '', change: 'queued' });
+      tellEngines(app, '', 'queued');
     },
   };
 }

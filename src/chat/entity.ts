@@ -5,7 +5,8 @@ import { User, Workspace } from '../accounts/entity.ts';
 import { Document, DocumentChunk, type JobStatus } from '../documents/entity.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import { Profile, ProfileVersion } from '../profiles/entity.ts';
-import type { RetrievalSettings } from '../graph/scope.ts';
+import type { Question, RetrievalSettings, ToolCallStatus } from '../graph/scope.ts';
+import type { Json } from '../graph/state.ts';
 import type { UsageFigures } from '../usage/ledger.ts';
 import type { Withdrawal } from './walk.ts';
 
@@ -19,7 +20,7 @@ export const runStatuses = ['QUEUED', 'RUNNING', 'INTERRUPTED', 'SUCCEEDED', 'FA
 export type RunStatus = (typeof runStatuses)[number];
 export const feedbackRatings = ['UP', 'DOWN'] as const;
 export type FeedbackRating = (typeof feedbackRatings)[number];
-export type BlockKind = 'TEXT' | 'REASONING';
+export type BlockKind = 'TEXT' | 'REASONING' | 'TOOL_CALL';
 export const truncationCauses = ['MODEL_FELL_BACK', 'RUN_TAKEN_OVER'] as const;
 export type TruncationCause = (typeof truncationCauses)[number];
 
@@ -95,7 +96,7 @@ const MessageSchema = defineEntity({
 export class Message extends MessageSchema.class {}
 MessageSchema.setClass(Message);
 
-/** A piece of a message: visible text or reasoning. */
+/** A piece of a message: visible text, reasoning, or the place of a call of a tool, without text. */
 const MessageBlockSchema = defineEntity({
   name: 'MessageBlock',
   properties: {
@@ -161,6 +162,8 @@ const RunSchema = defineEntity({
     /** Overrides of the profile's retrieval settings. */
     retrieval: p.json<Partial<RetrievalSettings>>(),
     timeZone: p.text(),
+    /** Whether nothing outside of it may change. */
+    dryRun: p.boolean().default(false),
     /** Waited behind another run: its question is put below the leaf when it starts. */
     enqueued: p.boolean().default(false),
     /** When it is cancelled its messages are deleted, too. */
@@ -180,6 +183,8 @@ const RunSchema = defineEntity({
     leaseUntil: p.datetime().nullable(),
     createdAt: p.datetime().onCreate(() => new Date()),
     startedAt: p.datetime().nullable(),
+    /** Milliseconds since then in which it waited for answers of people. */
+    waitedMs: p.double().$type<number>().default(0),
     finishedAt: p.datetime().nullable(),
     firstTokenMs: p.integer().nullable(),
   },
@@ -225,29 +230,61 @@ const ModelAttemptSchema = defineEntity({
 export class ModelAttempt extends ModelAttemptSchema.class {}
 ModelAttemptSchema.setClass(ModelAttempt);
 
-export const toolCallStatuses = ['PENDING', 'AWAITING_APPROVAL', 'RUNNING', 'SUCCEEDED', 'FAILED', 'REJECTED'] as const;
-export type ToolCallStatus = (typeof toolCallStatuses)[number];
-
-/** A call that has had its effect: the row and the effect were committed together, so that no call has it twice. */
+/** A call of a tool. One with an effect on our rows was committed together with it, so that no call has it twice. */
 const ToolCallSchema = defineEntity({
   name: 'ToolCall',
   uniques: [{ properties: ['runId', 'callId'] }],
   properties: {
     id: p.uuid().primary().onCreate(() => randomUUIDv7()),
     workspaceId: p.uuid(),
-    runId: () => p.manyToOne(Run).mapToPk().joinColumn('run_id').deleteRule('cascade'),
+    /** Null in a copy. */
+    runId: () => p.manyToOne(Run).mapToPk().joinColumn('run_id').nullable().deleteRule('cascade'),
     /** The caller's name of the call, the same when the run starts again. */
     callId: p.text(),
+    /** The message that shows it and its place there; null for a call that no message shows. */
+    messageId: () => p.manyToOne(Message).mapToPk().joinColumn('message_id').nullable().deleteRule('cascade').index(),
+    blockIndex: p.integer().nullable(),
     name: p.text(),
-    arguments: p.json<unknown>(),
+    arguments: p.json<Json>(),
     status: p.text().$type<ToolCallStatus>(),
-    result: p.json<unknown>().nullable(),
+    result: p.json<Json>().nullable(),
+    /** What its effect gave; committed together with it, and never changed. */
+    effect: p.json<{ readonly value: Json }>().nullable(),
     error: p.text().nullable(),
     createdAt: p.datetime().onCreate(() => new Date()),
+    startedAt: p.datetime().nullable(),
+    durationMs: p.integer().nullable(),
   },
 });
 export class ToolCall extends ToolCallSchema.class {}
 ToolCallSchema.setClass(ToolCall);
+
+/** What a run stopped to ask, and what was answered. */
+const InterruptSchema = defineEntity({
+  name: 'Interrupt',
+  uniques: [{ properties: ['runId', 'key'] }],
+  properties: {
+    id: p.uuid().primary().onCreate(() => randomUUIDv7()),
+    workspaceId: p.uuid(),
+    runId: () => p.manyToOne(Run).mapToPk().joinColumn('run_id').deleteRule('cascade'),
+    /** The node's name of the question, the same when it is visited again. */
+    key: p.text(),
+    toolCallId: () => p.manyToOne(ToolCall).mapToPk().joinColumn('tool_call_id').nullable().deleteRule('set null'),
+    kind: p.text().$type<Question['kind']>(),
+    prompt: p.text(),
+    payload: p.json<Json>(),
+    options: p.json<Question['options']>(),
+    responseSchema: p.json<Question['responseSchema']>(),
+    /** Null until it is answered, and for good when the run ended before that. */
+    response: p.json<{ readonly value: Json }>().nullable(),
+    createdAt: p.datetime().onCreate(() => new Date()),
+    resolvedAt: p.datetime().nullable(),
+    resolvedById: () => p.manyToOne(User).mapToPk().joinColumn('resolved_by_id').nullable().deleteRule('set null'),
+    expiresAt: p.datetime().index(),
+  },
+});
+export class Interrupt extends InterruptSchema.class {}
+InterruptSchema.setClass(Interrupt);
 
 /** One entry of a session's log; `sequence` has no gap. */
 const ChatEventSchema = defineEntity({

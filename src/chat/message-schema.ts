@@ -5,8 +5,9 @@ import { attempt, builder, decodeId, describedEnum, payload } from '../builder.t
 import type { Context } from '../context.ts';
 import { DocumentChunkNode, DocumentNode, SourceLocation } from '../documents/schema.ts';
 import { Usage } from '../usage/schema.ts';
-import { Citation, Message, MessageBlock, usageOf, type FeedbackRating, type MessageRole, type MessageStatus, type Run } from './entity.ts';
+import { Citation, Message, MessageBlock, ToolCall, usageOf, type BlockKind, type FeedbackRating, type MessageRole, type MessageStatus, type Run } from './entity.ts';
 import { ChatSessionNode, MessageNode, RunNode } from './nodes.ts';
+import { ToolCallRef } from './tool-call-schema.ts';
 import * as chat from './service.ts';
 
 const MessageRoleEnum = describedEnum<Record<MessageRole, string>>('MessageRole', 'Who speaks.', { USER: 'A person.', ASSISTANT: 'The assistant.', TOOL: 'A tool that the assistant called.', SYSTEM: 'Parley itself.' });
@@ -28,10 +29,26 @@ const ReasoningBlock = builder.objectRef<MessageBlock>('ReasoningBlock').impleme
   description: "The model's reasoning, where it shows it.",
   fields: (t) => ({ text: t.exposeString('text', { description: 'Plain text.' }) }),
 });
+const ToolCallBlock = builder.objectRef<MessageBlock>('ToolCallBlock').implement({
+  description: 'The place of a call of a tool.',
+  fields: (t) => ({
+    toolCall: t.loadable({
+      type: ToolCallRef,
+      description: 'The call.',
+      load: async (places: MessageBlock[], ctx: Context) => {
+        const rows = (await scoped(ctx, ToolCall).select().selectAll().where('messageId', 'in', places.map(({ messageId }) => messageId)).execute()) as ToolCall[];
+        return places.map((place) => rows.find((row) => row.messageId === place.messageId && row.blockIndex === place.index)) as never;
+      },
+      loaderOptions: { cacheKeyFn: ({ messageId, index }: MessageBlock) => `${messageId}:${index}` },
+      resolve: (block) => block,
+    }),
+  }),
+});
+const blockTypes: Record<BlockKind, string> = { TEXT: 'TextBlock', REASONING: 'ReasoningBlock', TOOL_CALL: 'ToolCallBlock' };
 const ContentBlock = builder.unionType('ContentBlock', {
-  types: [TextBlock, ReasoningBlock],
+  types: [TextBlock, ReasoningBlock, ToolCallBlock],
   description: 'A piece of a message.',
-  resolveType: (block) => ((block as MessageBlock).kind === 'TEXT' ? 'TextBlock' : 'ReasoningBlock'),
+  resolveType: (block) => blockTypes[(block as MessageBlock).kind] as never,
 });
 
 /** A quote as it is stored or logged. */

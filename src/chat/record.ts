@@ -3,21 +3,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { scoped } from '../accounts/scoped.ts';
 import { createContext, transactional, type App, type Context } from '../context.ts';
-import type { Call, CitationPart, FellBackPart, RunPart, RunScope } from '../graph/scope.ts';
-import type { Written } from '../graph/state.ts';
+import { RunInterruptedError } from '../graph/errors.ts';
+import type { Call, CitationPart, FellBackPart, Question, RunPart, RunScope, SaidPart, ToolCallPart } from '../graph/scope.ts';
+import type { Json, Written } from '../graph/state.ts';
 import type { Fence } from '../platform/checkpoints.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
-import { addUsage, book, createTally, spentOnChat, spentOnEmbedding, type Spent } from '../usage/ledger.ts';
+import { addUsage, book, bookedOn, createTally, spentOnChat, spentOnEmbedding, type Spent } from '../usage/ledger.ts';
+import { endRun, toolCallUpdated } from './ending.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, usageOf, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
+import { answerTo, raise } from './interrupts.ts';
 import type { Lease } from './lease.ts';
 import { branchIds } from './messages.ts';
-import { forgetMessages } from './rollback.ts';
 import { explain, runError, RunCancelledError, RunLostError, RunTimedOutError } from './run-error.ts';
 import { announceSession } from './sessions.ts';
-import { cut, unitsOf, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
+import { cut, textEnd, unitsOf, type Block, type LoggedEvent, type TextPosition } from './walk.ts';
 
 /** Milliseconds between two savings of a streaming message's text. */
 const saveIntervalMs = 250;
@@ -33,19 +35,23 @@ export interface RunRecord {
   begin(): Promise<void>;
   /** The visible text so far. */
   answer(): string;
+  /** As the scope's `said`. */
+  said(): readonly SaidPart[];
   /** How far it has come. */
   written(): Written;
   /** Takes what a node tells; never waits and never throws. */
   take(part: RunPart): void;
   /** As the scope's `once`. */
   once: RunScope['once'];
+  /** What a person answered to the question of this key; null while nobody has. */
+  answerTo(key: string): Promise<{ readonly value: Json } | null>;
   /** As the checkpoints' `Fence`: throws RunLostError unless the attempt has the run, and keeps it until the write is done. */
   readonly fence: Fence;
   /** Stores what was taken; resolves with how far the answer has come. Throws RunLostError when the attempt is over. */
   settle(): Promise<Written>;
   /** Ends the run, once everything before is written: cancelled if that was asked for. Throws RunLostError when the attempt is over. */
   end(status: RunStatus, error: RunError | null): Promise<void>;
-  /** Ends the run as what was thrown, or `signal`, says; true unless it is left to another attempt. */
+  /** Ends the run as what was thrown, or `signal`, says, or lets it wait for an answer; true unless it will go on. */
   fail(thrown: unknown, signal: AbortSignal): Promise<boolean>;
 }
 
@@ -80,6 +86,8 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   const tally = createTally();
   let profileId: string | null = null;
   const stepOrdinals = new Map<string, number>();
+  /** The calls of tools, by their own ids. */
+  const calls = new Map<string, ShownCall>();
   let steps = 0;
   let modelCalls = 0;
   let citations = kept?.citations ?? 0;
@@ -94,7 +102,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   let writing: Promise<unknown> = Promise.resolve();
   let broken: Error | null = null;
 
-  const position = (): LoggedEvent['at'] => ({ messageId, ...endOf(blocks) });
+  const position = (): LoggedEvent['at'] => ({ messageId, ...textEnd(blocks) });
 
   /** Logs events, with the rows that belong to them, as soon as the ones before them are written. */
   function log(events: readonly NewEvent[], also?: (tx: Context) => Promise<void>): void {
@@ -209,7 +217,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   async function saveBlocks(tx: Context, text: readonly Block[] = blocks): Promise<void> {
     await kysely(tx.em, MessageBlock)
       .insertInto('message_block')
-      .values(text.map((block, index) => ({ messageId, index, workspaceId, ...block })))
+      .values(text.map(({ kind, text }, index) => ({ messageId, index, workspaceId, kind, text })))
       .onConflict((conflict) => conflict.columns(['messageId', 'index']).doUpdateSet({ kind: (eb) => eb.ref('excluded.kind'), text: (eb) => eb.ref('excluded.text') }))
       .execute();
   }
@@ -294,6 +302,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     if (part.type === 'text') addText(held.blocks, 'TEXT', part.text);
     else if (part.type === 'reasoning') addText(held.blocks, 'REASONING', part.text);
     else if (part.type === 'citation') held.citations++;
+    else if (part.type === 'toolCall' && !held.blocks.some(({ callId }) => callId === part.callId)) addCall(held.blocks, part.callId);
     else if (part.type === 'fellBack') {
       held.blocks = opened(cut(held.blocks, part.keep));
       held.citations = part.keep.citations;
@@ -305,6 +314,8 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
   async function withdraw(tx: Context, text: readonly Block[], keep: TextPosition & { readonly citations: number | null }): Promise<void> {
     const kept = opened(cut(text, keep));
     await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', kept.length).execute();
+    // The call itself stays known: the log speaks of it, and what has had its effect must have none again.
+    await scoped(tx, ToolCall).update().set({ messageId: null, blockIndex: null }).where('messageId', '=', messageId).where('blockIndex', '>=', kept.length).execute();
     await saveBlocks(tx, kept);
     if (keep.citations !== null) await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', keep.citations).execute();
   }
@@ -323,6 +334,38 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     const ordinal = citations++;
     log([{ type: 'CitationAdded', payload: { messageId, citation } }], async (tx) => {
       await kysely(tx.em, Citation).insertInto('citation').values({ ...citation, headingPath: [...citation.headingPath], messageId, ordinal, workspaceId }).execute();
+    });
+  }
+
+  /** The first part of a call puts it behind what was said so far. */
+  function takeToolCall({ type: _type, ...call }: ToolCallPart): void {
+    const known = calls.get(call.callId);
+    const blockIndex = known?.blockIndex ?? addCall(blocks, call.callId);
+    const ended = call.status === 'SUCCEEDED' || call.status === 'FAILED' || call.status === 'REJECTED';
+    const startedAt = known?.startedAt ?? (call.status === 'RUNNING' || ended ? new Date() : null);
+    const shown = { id: known?.id ?? newId(), blockIndex, startedAt, call };
+    calls.set(call.callId, shown);
+    const durationMs = ended && startedAt ? Date.now() - +startedAt : null;
+    const row = { ...call, id: shown.id, workspaceId, runId: run.id, messageId, blockIndex, startedAt, durationMs };
+    unsaved = true;
+    log([toolCallUpdated(row)], async (tx) => {
+      await saveBlocks(tx);
+      await kysely(tx.em, ToolCall)
+        .insertInto('tool_call')
+        .values({ ...row, arguments: JSON.stringify(row.arguments), result: JSON.stringify(row.result), createdAt: new Date() } as never)
+        .onConflict((conflict) =>
+          conflict.columns(['runId', 'callId']).doUpdateSet((eb) => ({
+            messageId: eb.ref('excluded.messageId'),
+            blockIndex: eb.ref('excluded.blockIndex'),
+            name: eb.ref('excluded.name'),
+            arguments: eb.ref('excluded.arguments'),
+            status: eb.ref('excluded.status'),
+            result: eb.ref('excluded.result'),
+            error: eb.ref('excluded.error'),
+            startedAt: eb.ref('excluded.startedAt'),
+            durationMs: eb.ref('excluded.durationMs'),
+          })))
+        .execute();
     });
   }
 
@@ -353,17 +396,29 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     cached,
   });
 
-  /** Goes on after the last checkpoint of the attempt before: what came later no longer holds. */
+  /** Goes on after the last checkpoint of the attempt before, or of this one when it had stopped to ask: what came later no longer holds. */
   async function resume(tx: Context): Promise<NewEvent[]> {
     const saved = await scoped(tx, MessageBlock).select().select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
     // A cancelled run does not go on: all that was saved of it is kept.
-    const keep = run.cancelRequestedAt ? { ...endOf(opened(saved)), citations: null } : (kept ?? { blockIndex: 0, offset: 0, citations: 0 });
+    const keep = run.cancelRequestedAt ? { ...textEnd(opened(saved)), citations: null } : (kept ?? { blockIndex: 0, offset: 0, citations: 0 });
     await withdraw(tx, saved, keep);
-    blocks = opened(cut(saved, keep));
+    await resumeCalls(tx);
+    blocks = opened(cut(saved, keep)).map((block, index) => ({ ...block, callId: calls.values().find(({ blockIndex }) => blockIndex === index)?.call.callId ?? null }));
+    for (const spent of await bookedOn(tx, run)) tally.add(spent);
+    const asked = await scoped(tx, Message).update().set({ status: 'STREAMING' }).where('id', '=', messageId).where('status', '=', 'INTERRUPTED').returning('id').executeTakeFirst();
     await scoped(tx, RunStep).delete().where('runId', '=', run.id).where('status', '=', 'RUNNING').execute();
     steps = 1 + ((await scoped(tx, RunStep).select().select('ordinal').where('runId', '=', run.id).orderBy('ordinal', 'desc').limit(1).executeTakeFirst())?.ordinal ?? -1);
     modelCalls = (await scoped(tx, ModelAttempt).select().select('ordinal').where('runId', '=', run.id).execute()).length;
-    return [{ type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null }, at: position() }, truncated(endOf(blocks), 'RUN_TAKEN_OVER')];
+    const going: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'RUNNING', attempt, error: null }, at: position() };
+    const isWhole = blocks.length === saved.length && unitsOf(blocks) === unitsOf(saved);
+    return asked && isWhole ? [going] : [going, truncated(textEnd(blocks), 'RUN_TAKEN_OVER')];
+  }
+
+  async function resumeCalls(tx: Context): Promise<void> {
+    const rows = (await scoped(tx, ToolCall).select().selectAll().where('runId', '=', run.id).execute()) as ToolCall[];
+    for (const { id, callId, blockIndex = null, startedAt = null, name, arguments: given, status, result = null, error = null } of rows) {
+      calls.set(callId, { id, blockIndex, startedAt, call: { callId, name, arguments: given, status, result, error } });
+    }
   }
 
   async function start(tx: Context): Promise<NewEvent[]> {
@@ -379,9 +434,34 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     ];
   }
 
+  /** Lets the run wait for answers; false when it was cancelled meanwhile, so that it ends. */
+  async function wait(questions: readonly Question[]): Promise<boolean> {
+    while (flushing) await flushing;
+    if (broken) throw broken;
+    unsaved = true;
+    let waits = false;
+    await write(async (tx) => {
+      const { cancelRequestedAt } = await scoped(tx, Run).select().select('cancelRequestedAt').where('id', '=', run.id).executeTakeFirstOrThrow();
+      waits = !cancelRequestedAt;
+      if (!waits) return [];
+      await scoped(tx, Run).update().set({ status: 'INTERRUPTED', leaseOwner: null, leaseUntil: null }).where('id', '=', run.id).execute();
+      await scoped(tx, Message).update().set({ status: 'INTERRUPTED' }).where('id', '=', messageId).execute();
+      const raised = await raise(tx, run.id, questions, new Map(calls.values().map(({ id, call }) => [call.callId, id])));
+      const told: NewEvent[] = [...raised, { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'INTERRUPTED', attempt, error: null } }];
+      return told.map((event) => ({ at: position(), ...event }));
+    });
+    return waits;
+  }
+
   const record: RunRecord = {
     answer: () => (held?.blocks ?? blocks).filter((block) => block.kind === 'TEXT').map((block) => block.text).join(''),
-    written: () => ({ ...endOf(held?.blocks ?? blocks), citations: held?.citations ?? citations }),
+    said: () =>
+      (held?.blocks ?? blocks).flatMap(({ kind, text, callId }): SaidPart[] => {
+        if (kind === 'TEXT') return text === '' ? [] : [{ type: 'text', text }];
+        const shown = callId === null ? undefined : calls.get(callId);
+        return shown ? [{ type: 'toolCall', ...shown.call }] : [];
+      }),
+    written: () => ({ ...textEnd(held?.blocks ?? blocks), citations: held?.citations ?? citations }),
     async begin() {
       typing(true);
       await write(run.outputMessageId === null ? start : resume);
@@ -398,6 +478,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       if (part.type === 'text') takeText('TEXT', part.text);
       else if (part.type === 'reasoning') takeText('REASONING', part.text);
       else if (part.type === 'citation') takeCitation(part);
+      else if (part.type === 'toolCall') takeToolCall(part);
       else if (part.type === 'fellBack') takeFallback(part);
       else if (part.type === 'step') takeStep(part);
       else {
@@ -413,14 +494,19 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     },
     async once({ id: callId, name, arguments: given }: Call, effect) {
       return await guarded(async (tx) => {
-        const known = await scoped(tx, ToolCall).select().select('result').where('runId', '=', run.id).where('callId', '=', callId).executeTakeFirst();
-        if (known) return known.result as Awaited<ReturnType<typeof effect>>;
+        const known = await scoped(tx, ToolCall).select().select('effect').where('runId', '=', run.id).where('callId', '=', callId).executeTakeFirst();
+        if (known?.effect) return known.effect.value;
         const result = await effect(tx);
-        tx.em.create(ToolCall, { workspaceId, runId: run.id, callId, name, arguments: given, status: 'SUCCEEDED', result });
-        await tx.em.flush();
+        const had = { status: 'SUCCEEDED', result: JSON.stringify(result), effect: JSON.stringify({ value: result }) } as never;
+        if (known) await scoped(tx, ToolCall).update().set(had).where('runId', '=', run.id).where('callId', '=', callId).execute();
+        else {
+          const id = calls.get(callId)?.id ?? newId();
+          await kysely(tx.em, ToolCall).insertInto('tool_call').values({ id, workspaceId, runId: run.id, callId, name, arguments: JSON.stringify(given), createdAt: new Date(), ...(had as object) } as never).execute();
+        }
         return result;
       });
     },
+    answerTo: (key) => answerTo(ctx, run.id, key),
     async fence(query) {
       const mine = await query(
         `select 1 from run where id = $1 and attempt = $2 and lease_owner = $3 and status = 'RUNNING' for share`,
@@ -444,18 +530,9 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
       unsaved = true;
       let outcome = status;
       await write(async (tx) => {
-        const asked = await scoped(tx, Run).select().select(['cancelRequestedAt', 'rollback']).where('id', '=', run.id).executeTakeFirstOrThrow();
-        // Whoever was told that it is cancelled may rely on that, however far the answer has come meanwhile.
-        outcome = asked.cancelRequestedAt ? 'CANCELLED' : status;
-        const reason = outcome === status ? error : null;
-        const over = { status: outcome, error: reason, finishedAt: new Date(), leaseOwner: null, leaseUntil: null };
-        await scoped(tx, Run).update().set(over as never).where('id', '=', run.id).execute();
-        const terminal: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: outcome, attempt, error: reason } };
-        if (outcome === 'CANCELLED' && asked.rollback) return [...(await forgetMessages(tx, run)), terminal];
-        const messageStatus = outcome === 'SUCCEEDED' ? 'COMPLETE' : outcome === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
-        await scoped(tx, Message).update().set({ status: messageStatus }).where('id', '=', messageId).execute();
-        const reported: NewEvent = { type: 'UsageReported', payload: { runId: run.id, usage } };
-        return [{ type: 'MessageCompleted', payload: { messageId }, at: position() }, reported, terminal];
+        const ending = await endRun(tx, run.id, status, error);
+        outcome = ending.status;
+        return ending.events;
       });
       typing(false);
       app.metrics.runs.inc({ status: outcome });
@@ -471,7 +548,8 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
         }
         // Handed over: the lease is given up by the engine and another instance goes on.
         if (signal.aborted && !(cause instanceof RunCancelledError) && !(cause instanceof RunTimedOutError)) return false;
-        if (cause instanceof RunCancelledError) await record.end('CANCELLED', null);
+        if (cause instanceof RunInterruptedError && (await wait(cause.questions))) return false;
+        if (cause instanceof RunCancelledError || cause instanceof RunInterruptedError) await record.end('CANCELLED', null);
         else if (cause instanceof RunTimedOutError) await record.end('TIMED_OUT', runError('TIMEOUT', 'The answer took longer than a run may. Ask again, or ask for less at once.', true, null, run.id));
         else await record.end('FAILED', explain(app, run, thrown));
         return (ended = true);
@@ -493,27 +571,45 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
 interface OpenBlock {
   kind: BlockKind;
   text: string;
+  /** The call of a tool that stands there. */
+  callId: string | null;
+}
+
+/** A call of a tool as it was last told; without a place where no message shows it any more. */
+interface ShownCall {
+  readonly id: string;
+  readonly blockIndex: number | null;
+  readonly startedAt: Date | null;
+  readonly call: Omit<ToolCallPart, 'type'>;
 }
 
 /** Blocks that can be written on. */
 function opened(blocks: readonly Block[]): OpenBlock[] {
-  return blocks.length === 0 ? [{ kind: 'TEXT', text: '' }] : blocks.map((block) => ({ ...block }));
-}
-
-function endOf(blocks: readonly Block[]): TextPosition {
-  return { blockIndex: blocks.length - 1, offset: blocks.at(-1)?.text.length ?? 0 };
+  return blocks.length === 0 ? [{ kind: 'TEXT', text: '', callId: null }] : blocks.map((block) => ({ callId: null, ...block }));
 }
 
 /** Writes on; returns where the text begins. */
 function addText(blocks: OpenBlock[], kind: BlockKind, text: string): TextPosition {
   let block = blocks.at(-1) as OpenBlock;
   if (block.kind !== kind) {
-    if (block.text === '') block.kind = kind;
-    else blocks.push((block = { kind, text: '' }));
+    if (isUnwritten(block)) block.kind = kind;
+    else blocks.push((block = { kind, text: '', callId: null }));
   }
   const offset = block.text.length;
   block.text += text;
   return { blockIndex: blocks.length - 1, offset };
+}
+
+/** Gives a call its place; returns which. */
+function addCall(blocks: OpenBlock[], callId: string): number {
+  const block: OpenBlock = { kind: 'TOOL_CALL', text: '', callId };
+  if (isUnwritten(blocks.at(-1) as OpenBlock)) blocks[blocks.length - 1] = block;
+  else blocks.push(block);
+  return blocks.length - 1;
+}
+
+function isUnwritten({ kind, text }: OpenBlock): boolean {
+  return text === '' && kind !== 'TOOL_CALL';
 }
 
 function isWithdrawal({ type }: Pick<LoggedEvent, 'type'>): boolean {

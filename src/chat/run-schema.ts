@@ -7,7 +7,6 @@ import { ProfileVersionNode, RetrievalSettingsInput, retrievalOf } from '../prof
 import { SearchDegradationEnum } from '../search/schema.ts';
 import { decodeModelId, ModelNode } from '../providers/schema.ts';
 import { Usage } from '../usage/schema.ts';
-import { encodeCursor } from './cursor.ts';
 import { ModelAttempt, RunStep, usageOf, type RunError, type RunStatus } from './entity.ts';
 import { ChatSessionNode, MessageNode, rowId, RunNode } from './nodes.ts';
 import * as sending from './sending.ts';
@@ -117,7 +116,8 @@ builder.queryField('run', (t) =>
   }),
 );
 
-const RunPayload = payload<sending.Sent>(
+/** Answer of whatever starts, goes on with, or ends a run. */
+export const RunPayload = payload<sending.Sent>(
   'RunPayload',
   "Answer of every mutation that starts or ends a run. cursor is the log position before this run's first event: subscribe with after: cursor and no event of the run is missed.",
   (t) => ({
@@ -198,9 +198,6 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CancelRunInput, required: true, description: 'Which.' }) },
     description: 'Cancels a run, from any device; what it has written stays.',
     resolve: (_root, { input }, ctx) =>
-      attempt(async () => {
-        const run = await sending.cancelRun(ctx, decodeId('Run', input.runId, ['runId']));
-        return { run, userMessageId: run.inputMessageId ?? null, cursor: encodeCursor(run.sessionId, { sequence: run.startSequence, messageId: null, blockIndex: 0, offset: 0 }) };
-      }),
+      attempt(async () => sending.sent(await sending.cancelRun(ctx, decodeId('Run', input.runId, ['runId'])))),
   }),
 }));

@@ -2,7 +2,7 @@
 import { memberViewer } from '../accounts/service.ts';
 import { createContext, type App, type Context } from '../context.ts';
 import type { Models } from '../models/catalog.ts';
-import { lastWritten, runGraph } from '../graph/run.ts';
+import { lastWritten, runGraph, stopToAsk } from '../graph/run.ts';
 import type { AnswerCaching, RunScope, RunSettings } from '../graph/scope.ts';
 import { initialState } from '../graph/state.ts';
 import { scoped } from '../accounts/scoped.ts';
@@ -28,7 +28,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
   let ended = true;
   let record: RunRecord | null = null;
   try {
-    const kept = run.attempt > 1 ? await lastWritten(checkpointer, run.id) : null;
+    const kept = run.outputMessageId ? await lastWritten(checkpointer, run.id) : null;
     const writer = (record = openRecord({ app, run, lease, kept, onLost: (error) => lost.abort(error) }));
     const stopped = AbortSignal.any([signal, lost.signal]);
     await writer.begin();
@@ -40,15 +40,18 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
     const models = await modelsOf(ctx);
     const scope: RunScope = {
       runId: run.id,
+      visit: '',
       ctx,
       models,
       signal: stopped,
       settings: { ...settingsOf(models, run, version as ProfileVersion), ...((version as ProfileVersion).cacheAnswers && { caching: await cachingOf(ctx, run) }) },
       history: () => historyBefore(ctx, run.sessionId, run.inputMessageId as string),
       answer: () => writer.answer(),
+      said: () => writer.said(),
       written: () => writer.written(),
       emit: (part) => writer.take(part),
       once: (call, effect) => writer.once(call, effect),
+      ask: async (question) => ((await writer.answerTo(question.key)) ?? stopToAsk(question)).value,
     };
     const question = await readText(ctx, run.inputMessageId as string);
     await runGraph(app.graphs.build((version as ProfileVersion).graph), initialState(question), scope, {
@@ -80,6 +83,8 @@ function settingsOf(models: Models, run: Run, version: ProfileVersion): RunSetti
     maxOutputTokens: version.maxOutputTokens,
     retrieval: { ...version.retrieval, ...run.retrieval },
     timeZone: run.timeZone,
+    toolNames: version.toolNames,
+    dryRun: run.dryRun,
   };
 }
 

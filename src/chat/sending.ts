@@ -8,10 +8,10 @@ import { ConflictError, GenericError, NotFoundError, validate } from '../platfor
 import { profileVersionForRun } from '../profiles/service.ts';
 import { changeRetrieval, rulesOf, type RetrievalChange } from '../profiles/settings.ts';
 import { encodeCursor } from './cursor.ts';
-import { everyRun, runChanged } from './engine.ts';
+import { endRun } from './ending.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
 import { announce, append, newId, type NewEvent } from './events.ts';
-import { forgetMessages } from './rollback.ts';
+import { tellEngines } from './run-changed.ts';
 import { announceSession, idempotencyKey, lockSession, visibleSessions } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
@@ -105,8 +105,8 @@ export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
     return await requestCancel(tx, runId);
   });
   announce(ctx.app, run.sessionId, logged);
-  ctx.app.bus.publish(runChanged, everyRun, { runId, change: 'cancelled' });
-  ctx.app.bus.publish(runChanged, everyRun, { runId, change: 'queued' });
+  tellEngines(ctx.app, runId, 'cancelled');
+  tellEngines(ctx.app, runId, 'queued');
   return run;
 }
 
@@ -145,8 +145,8 @@ async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Prom
   if ('cursor' in started) return started;
   const { run, logged, cancelled } = started;
   announce(ctx.app, run.sessionId, logged);
-  for (const id of cancelled) ctx.app.bus.publish(runChanged, everyRun, { runId: id, change: 'cancelled' });
-  ctx.app.bus.publish(runChanged, everyRun, { runId: run.id, change: 'queued' });
+  for (const id of cancelled) tellEngines(ctx.app, id, 'cancelled');
+  tellEngines(ctx.app, run.id, 'queued');
   await announceSession(ctx.app, run.sessionId, 'UPDATED');
   return sent(run);
 }
@@ -226,17 +226,14 @@ async function requestCancel(tx: Context, runId: string): Promise<{ run: Run; lo
 
 /** A run that waits ends at once; one that runs is ended by the engine that has it, as the cancelled run that it is from now on. */
 async function cancelInside(tx: Context, run: Run, rollback: boolean): Promise<NewEvent[]> {
-  const waiting = await scoped(tx, Run)
+  const asked = await scoped(tx, Run)
     .update()
-    .set({ status: 'CANCELLED', finishedAt: new Date(), cancelRequestedAt: new Date() })
+    .set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) })
     .where('id', '=', run.id)
-    .where('status', '=', 'QUEUED')
-    .returning('id')
+    .where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED'])
+    .returning('status')
     .executeTakeFirst();
-  const over: NewEvent = { type: 'RunUpdated', payload: { runId: run.id, runStatus: 'CANCELLED', attempt: run.attempt, error: null } };
-  if (waiting) return rollback ? [...(await forgetMessages(tx, run)), over] : [over];
-  await scoped(tx, Run).update().set({ cancelRequestedAt: new Date(), ...(rollback && { rollback }) }).where('id', '=', run.id).where('status', '=', 'RUNNING').execute();
-  return [];
+  return !asked || asked.status === 'RUNNING' ? [] : (await endRun(tx, run.id, 'CANCELLED', null)).events;
 }
 
 async function findSent(ctx: Context, viewer: Viewer, key: string, requestHash: string): Promise<Sent | null> {
@@ -248,7 +245,8 @@ async function findSent(ctx: Context, viewer: Viewer, key: string, requestHash: 
   return sent(run as Run);
 }
 
-function sent(run: Run): Sent {
+/** A run as the answer of a mutation. */
+export function sent(run: Run): Sent {
   return { run, userMessageId: run.inputMessageId ?? null, cursor: encodeCursor(run.sessionId, { sequence: run.startSequence, messageId: null, blockIndex: 0, offset: 0 }) };
 }
 

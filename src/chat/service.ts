@@ -7,7 +7,7 @@ import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { decodeCursor } from './cursor.ts';
-import { ChatEvent, ChatSession, DeletedSession, Message, MessageBlock, Run, Citation, type FeedbackRating, type Visibility } from './entity.ts';
+import { ChatEvent, ChatSession, DeletedSession, Message, MessageBlock, Run, Citation, ToolCall, type FeedbackRating, type Visibility } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
 import { follow, type StreamItem } from './follow.ts';
 import { forgetConversation } from './history.ts';
@@ -124,7 +124,7 @@ export async function forkChatSession(ctx: Context, input: { sessionId: string; 
     const ids = await branchIds(tx, input.fromMessageId);
     const messages = await scoped(tx, Message).select().selectAll().where('id', 'in', ids.length > 0 ? ids : [input.fromMessageId]).where('sessionId', '=', source.id).execute();
     if (messages.length === 0) throw new NotFoundError('Message', input.fromMessageId, ['fromMessageId']);
-    if (messages.some((message) => message.status === 'STREAMING')) throw new ConflictError('The answer is still streaming. Fork from it once it is complete.', ['fromMessageId']);
+    if (messages.some(({ status }) => status === 'STREAMING' || status === 'INTERRUPTED')) throw new ConflictError('The answer is still being written. Fork from it once it is complete.', ['fromMessageId']);
     const copies = new Map(ids.map((old) => [old, newId()]));
     tx.em.create(ChatSession, {
       id,
@@ -212,7 +212,7 @@ export async function followSession(ctx: Context, sessionId: string, after: stri
 /** Throws RUN_IN_PROGRESS while a run of the session is active. */
 export async function assertIdle(tx: Context, sessionId: string): Promise<void> {
   const active = await scoped(tx, Run).select().select('id').where('sessionId', '=', sessionId).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).executeTakeFirst();
-  if (active) throw new ConflictError('An answer is still being written. Wait for it, or cancel its run.', null, { type: 'Run', id: active.id }, 'RUN_IN_PROGRESS');
+  if (active) throw new ConflictError('An answer is still being written. Wait for it, answer what it asks, or cancel its run.', null, { type: 'Run', id: active.id }, 'RUN_IN_PROGRESS');
 }
 
 async function assertStillVisible(ctx: Context, sessionId: string): Promise<void> {
@@ -227,6 +227,9 @@ async function assertStillVisible(ctx: Context, sessionId: string): Promise<void
 async function copyRows(tx: Context, from: string, to: string): Promise<void> {
   const blocks = await scoped(tx, MessageBlock).select().selectAll().where('messageId', '=', from).execute();
   if (blocks.length > 0) await kysely(tx.em, MessageBlock).insertInto('message_block').values(blocks.map((block) => ({ ...block, messageId: to }))).execute();
+  const calls = await scoped(tx, ToolCall).select().selectAll().where('messageId', '=', from).execute();
+  for (const { id: _id, effect: _effect, ...call } of calls) tx.em.create(ToolCall, { ...(call as ToolCall), runId: null, messageId: to });
+  await tx.em.flush();
   const citations = await scoped(tx, Citation).select().selectAll().where('messageId', '=', from).execute();
   if (citations.length > 0) await kysely(tx.em, Citation).insertInto('citation').values(citations.map((citation) => ({ ...citation, messageId: to }))).execute();
 }

@@ -1,6 +1,8 @@
 // How a session's stream is asked: the events and the subscriptions. docs/streaming.md is the protocol.
+import { UserNode } from '../accounts/schema.ts';
 import { builder, decodeId, describedEnum, encodeId, ErrorCodeEnum } from '../builder.ts';
 import type { Context } from '../context.ts';
+import type { ToolCallStatus } from '../graph/scope.ts';
 import type { ErrorCode } from '../platform/errors.ts';
 import { ModelNode } from '../providers/schema.ts';
 import { countTokens } from '../text/counts.ts';
@@ -13,6 +15,7 @@ import { ChatSessionNode, MessageNode, RunNode } from './nodes.ts';
 import { RunErrorObject, RunStatusEnum, RunStepObject } from './run-schema.ts';
 import { followSession } from './service.ts';
 import { TypingState } from './session-schema.ts';
+import { InterruptNode, ToolCallRef, ToolCallStatusEnum } from './tool-call-schema.ts';
 import { sessionChanges, type ChangeKind, type SessionChange } from './sessions.ts';
 
 type EventItem = Extract<StreamItem, { kind: 'event' }> & { readonly sessionId: string };
@@ -135,6 +138,29 @@ const ModelFellBack = logged('ModelFellBack').implement({
     discardedChars: t.int({ description: 'UTF-16 units of text and reasoning that were withdrawn; 0 when nothing had been shown.', resolve: (item) => at<number>(item, 'discardedChars') }),
   }),
 });
+const ToolCallUpdated = logged('ToolCallUpdated').implement({
+  interfaces: [StreamEvent],
+  description: 'A call of a tool was requested, or is further. Scalars are as logged; `toolCall` is as it is now.',
+  fields: (t) => ({
+    messageId: t.id({ description: 'The message that it belongs to.', resolve: (item) => encodeId('Message', at(item, 'messageId')) }),
+    blockIndex: t.int({ description: 'Its block there, which has no text.', resolve: (item) => at<number>(item, 'blockIndex') }),
+    toolCallStatus: t.field({ type: ToolCallStatusEnum, description: 'How far it was.', resolve: (item) => at<ToolCallStatus>(item, 'toolCallStatus') }),
+    toolCall: t.field({ type: ToolCallRef, description: 'The call as it is now.', resolve: (item) => at<string>(item, 'toolCallId') }),
+  }),
+});
+const InterruptRaised = logged('InterruptRaised').implement({
+  interfaces: [StreamEvent],
+  description: 'A run has stopped to ask a person. Answer with resumeRun.',
+  fields: (t) => ({ interrupt: t.field({ type: InterruptNode, description: 'What it asks.', resolve: (item) => at<string>(item, 'interruptId') }) }),
+});
+const InterruptResolved = logged('InterruptResolved').implement({
+  interfaces: [StreamEvent],
+  description: 'What a run asked was answered, on any device, or its run ended without.',
+  fields: (t) => ({
+    interruptId: t.id({ description: 'What was asked.', resolve: (item) => encodeId('Interrupt', at(item, 'interruptId')) }),
+    resolvedBy: t.field({ type: UserNode, nullable: true, description: 'Who answered, or ended the run; null when time ran out.', resolve: (item) => at<string | null>(item, 'resolvedById') }),
+  }),
+});
 const UsageReported = logged('UsageReported').implement({
   interfaces: [StreamEvent],
   description: 'What a run used.',
@@ -180,7 +206,7 @@ const StreamReset = builder.objectRef<ResetItem>('StreamReset').implement({
     drafts: t.field({
       type: [MessageDraft],
       description: 'What streams, up to the cursor.',
-      resolve: (item) => (item.messageId === null ? [] : item.blocks.map((block, blockIndex) => ({ ...block, blockIndex, messageId: item.messageId as string }))),
+      resolve: (item) => (item.messageId === null ? [] : item.blocks.flatMap(({ kind, text }, blockIndex) => (kind === 'TOOL_CALL' ? [] : [{ kind, text, blockIndex, messageId: item.messageId as string }]))),
     }),
   }),
 });
@@ -188,7 +214,7 @@ const StreamReset = builder.objectRef<ResetItem>('StreamReset').implement({
 const ChatEventUnion = builder.unionType('ChatEvent', {
   description: 'What a session\'s stream sends.',
   types: [
-    MessageCreated, MessageDelta, ReasoningDelta, MessageCompleted, MessageDeleted, MessageTruncated, CitationAdded, RunUpdated, RunStepUpdated, ModelFellBack,
+    MessageCreated, MessageDelta, ReasoningDelta, MessageCompleted, MessageDeleted, MessageTruncated, CitationAdded, ToolCallUpdated, RunUpdated, RunStepUpdated, ModelFellBack, InterruptRaised, InterruptResolved,
     UsageReported, SessionUpdated, TypingChanged, StreamCaughtUp, StreamReset,
   ],
   resolveType: (item) => typeOf(item as StreamItem) as never,
@@ -237,10 +263,13 @@ builder.subscriptionFields((t) => ({
   }),
 }));
 
+/** Events that cannot be told of a message that is gone. */
+const speakOfMessage: ReadonlySet<string> = new Set(['MessageCreated', 'MessageCompleted', 'ToolCallUpdated']);
+
 /** As the log does it: what speaks of a message that was deleted while this was on its way becomes another MessageDeleted. */
 function asItStands(ctx: Context, item: StreamItem): StreamItem | Promise<StreamItem> {
   // The rest, above all text, waits for nothing.
-  if (item.kind !== 'event' || (item.event.type !== 'MessageCreated' && item.event.type !== 'MessageCompleted')) return item;
+  if (item.kind !== 'event' || !speakOfMessage.has(item.event.type)) return item;
   const { event } = item;
   const { messageId } = event.payload;
   // The same loader then gives the event its message.

@@ -125,6 +125,7 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
       drafts.set(messageId, streaming);
     }
     if (messageId && messageId === streaming?.messageId) {
+      if (event.type === 'ToolCallUpdated') streaming.open(event.payload['blockIndex'] as number, 'TOOL_CALL');
       if (event.type === 'MessageTruncated') streaming.withdraw({ ...(event.payload as unknown as TextPosition), sequence: event.sequence });
       if (event.type === 'MessageCompleted' || event.type === 'MessageDeleted') streaming = null;
     }
@@ -253,7 +254,7 @@ export async function openTail(app: App, sessionId: string): Promise<OpenTail | 
 async function readState(app: App, sessionId: string): Promise<(SessionState & { messageId: string | null }) | undefined> {
   return await kysely(app.database.fork(), ChatSession, Message)
     .selectFrom('chat_session')
-    .leftJoin('message', (join) => join.onRef('message.sessionId', '=', 'chat_session.id').on('message.status', '=', 'STREAMING'))
+    .leftJoin('message', (join) => join.onRef('message.sessionId', '=', 'chat_session.id').on('message.status', 'in', ['STREAMING', 'INTERRUPTED']))
     .select(['chat_session.lastSequence', 'chat_session.clearedSequence', 'message.id as messageId'])
     .where('chat_session.id', '=', sessionId)
     .executeTakeFirst();

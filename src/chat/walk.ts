@@ -4,7 +4,7 @@
 import type { BlockKind } from './entity.ts';
 import type { Position } from './cursor.ts';
 
-/** A block of a message's text as far as it is known. */
+/** A block of a message as far as it is known; a call of a tool has no text. */
 export interface Block {
   readonly kind: BlockKind;
   readonly text: string;
@@ -40,11 +40,17 @@ export function epochOf({ withdrawals }: Pick<MessageText, 'withdrawals'>): numb
   return withdrawals.at(-1)?.sequence ?? 0;
 }
 
-/** The blocks as far as a place. */
+/** The blocks as far as a place, which stands before a call of a tool that has its index. */
 export function cut(blocks: readonly Block[], { blockIndex, offset }: TextPosition): Block[] {
   const last = blocks[blockIndex];
   const kept = blocks.slice(0, blockIndex);
-  return last ? [...kept, { kind: last.kind, text: last.text.slice(0, offset) }] : kept;
+  return last && last.kind !== 'TOOL_CALL' ? [...kept, { kind: last.kind, text: last.text.slice(0, offset) }] : kept;
+}
+
+/** The place after all blocks: where a call of a tool stands nothing can be written on, so that what follows begins a block. */
+export function textEnd(blocks: readonly Block[]): TextPosition {
+  const last = blocks.at(-1);
+  return last && last.kind !== 'TOOL_CALL' ? { blockIndex: blocks.length - 1, offset: last.text.length } : { blockIndex: blocks.length, offset: 0 };
 }
 
 /** How far a text of this epoch and a later one are the same; null for as far as it goes. */

@@ -5,7 +5,7 @@ import { Annotation, END as LANGGRAPH_END, START as LANGGRAPH_START, StateGraph,
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { LRUCache } from 'lru-cache';
 import { holds, parseCondition } from './condition.ts';
-import { END, START, stepCap, type GraphDefinition } from './definition.ts';
+import { END, START, stepCap, type GraphDefinition, type GraphEdge } from './definition.ts';
 import { InvalidGraphError, NodeFailedError } from './errors.ts';
 import type { NodeRegistry, RetryRule } from './node.ts';
 import type { RunState } from './state.ts';
@@ -33,7 +33,7 @@ export function buildGraph(definition: GraphDefinition, registry: NodeRegistry):
   const nodes = definition.nodes.map((node): PlannedNode => {
     const type = registry.get(node.type)!;
     const config = parseConfig(node, registry);
-    return { id: node.id, type, config, inputKeys: Object.keys(type.input.shape), cap: stepCap(config) };
+    return { id: node.id, type, config, inputKeys: Object.keys(type.input.shape), cap: type.visits?.(config) ?? stepCap(config) };
   });
   const hasEffects = nodes.some(({ type }) => type.hasEffects === true);
   const kept = new WeakMap<BaseCheckpointSaver, Pregel>();
@@ -88,29 +88,39 @@ function assemble(definition: GraphDefinition, nodes: readonly PlannedNode[], ch
   // LangGraph's types follow each node's name through the builder; these names are known at run time only.
   const graph = new StateGraph(channels) as unknown as Builder;
   for (const node of nodes) {
-    graph.addNode(nameOf(node.id), (state: RunState, config: LangGraphRunnableConfig) => visit(node, state, config.context as RunContext), {
+    graph.addNode(nameOf(node.id), (state: RunState, config: LangGraphRunnableConfig) => visit(node, state, config.context as RunContext, stepOf(config)), {
       retryPolicy: node.type.retry && retryPolicy(node.type.retry),
     });
   }
-  for (const id of [START, ...nodes.map((node) => node.id)]) addExits(graph, id, definition);
+  addExits(graph, START, definition.edges);
+  for (const node of nodes) addExits(graph, node.id, definition.edges, node);
   return graph.compile({ name: definition.name, ...(checkpointer ? { checkpointer } : {}) });
 }
 
-function addExits(graph: Builder, id: string, { edges }: GraphDefinition): void {
+function addExits(graph: Builder, id: string, edges: readonly GraphEdge[], node?: PlannedNode): void {
   const exits = edges.filter(({ from }) => from === id);
   const always = exits.find(({ condition }) => condition == null);
   if (!always) return;
   const otherwise = nameOf(always.to);
-  const choices = exits.flatMap(({ condition, to }) => (condition == null ? [] : [{ condition: parseCondition(condition), to: nameOf(to) }]));
+  const repeats = node?.type.repeats;
+  const choices = [
+    ...(repeats ? [{ taken: (state: RunState) => repeats(state, id), to: nameOf(id) }] : []),
+    ...exits.flatMap(({ condition, to }) => {
+      if (condition == null) return [];
+      const parsed = parseCondition(condition);
+      return [{ taken: (state: RunState) => holds(parsed, state), to: nameOf(to) }];
+    }),
+  ];
   if (choices.length === 0) graph.addEdge(nameOf(id) as typeof LANGGRAPH_START, otherwise);
   else {
     const targets = [...new Set([...choices.map(({ to }) => to), otherwise])];
-    graph.addConditionalEdges(
-      nameOf(id) as typeof LANGGRAPH_START,
-      (state: RunState) => choices.find(({ condition }) => holds(condition, state))?.to ?? otherwise,
-      targets,
-    );
+    graph.addConditionalEdges(nameOf(id) as typeof LANGGRAPH_START, (state: RunState) => choices.find(({ taken }) => taken(state))?.to ?? otherwise, targets);
   }
+}
+
+/** The number of the step that LangGraph takes: the same when it is taken again after a crash. */
+function stepOf({ metadata }: LangGraphRunnableConfig): number {
+  return metadata?.['langgraph_step'] as number;
 }
 
 /** LangGraph keeps nodes, channels and its own names in one space; with a prefix an id may be anything. */

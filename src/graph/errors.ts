@@ -1,5 +1,6 @@
 // How a graph can fail: before a run, because its definition is wrong, and during one, because a node is.
 import { UserError, UserErrors, ValidationError } from '../platform/errors.ts';
+import type { Question } from './scope.ts';
 
 /** One rule that a definition breaks; `path` leads to the value at fault, `constraint` names the rule for programs. */
 export interface DefinitionFault {
@@ -56,19 +57,13 @@ export class NodeContractError extends Error {
   }
 }
 
-/** What a run waits for: `value` is what the node passed to LangGraph's `interrupt`. */
-export interface RunInterrupt {
-  readonly id: string;
-  readonly value: unknown;
-}
-
-/** A run that stopped to ask; run the same thread again with `resume` to go on. */
+/** A run that stopped to ask; run the same thread again once its scope has the answer. */
 export class RunInterruptedError extends Error {
-  readonly interrupts: readonly RunInterrupt[];
-  constructor(interrupts: readonly RunInterrupt[]) {
-    super(`The run waits for ${interrupts.length === 1 ? 'an answer' : `${interrupts.length} answers`}.`);
+  readonly questions: readonly Question[];
+  constructor(questions: readonly Question[]) {
+    super(`The run waits for ${questions.length === 1 ? 'an answer' : `${questions.length} answers`}.`);
     this.name = 'RunInterruptedError';
-    this.interrupts = interrupts;
+    this.questions = questions;
   }
 }
 

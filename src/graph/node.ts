@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { RunScope } from './scope.ts';
 import { fits, type JsonSchema } from './fit.ts';
-import { isStateKey, RESERVED_KEYS, runState } from './state.ts';
+import { isStateKey, RESERVED_KEYS, runState, type RunState } from './state.ts';
 
 /** How often and at what intervals a node is tried again, only after errors that say `retryable: true`. */
 export interface RetryRule {
@@ -29,6 +29,10 @@ export interface NodeType<C extends z.ZodType = z.ZodType, I extends z.ZodObject
   readonly retry?: RetryRule;
   /** Whether it changes something outside of its run (through `run.once`): then no step begins before the one before is kept. */
   readonly hasEffects?: boolean;
+  /** Whether the node `id` is not done: it is visited again, each visit a step of its own, before any exit is taken. */
+  repeats?(state: RunState, id: string): boolean;
+  /** Visits in one run at most; by default what `maxSteps` or `maxRounds` of its configuration say. Needed where it repeats. */
+  visits?(config: z.output<C>): number;
   /** Milliseconds for one attempt; default `DEFAULT_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
   process(input: z.output<I>, config: z.output<C>, run: RunScope): Promise<z.input<O>>;
@@ -65,6 +69,7 @@ export function createRegistry(nodes: readonly NodeType[]): NodeRegistry {
   const descriptions = new Map<string, NodeTypeDescription>();
   for (const node of nodes) {
     if (types.has(node.type)) throw new Error(`The node type "${node.type}" is defined twice.`);
+    if (node.repeats && !node.visits) throw new Error(`The node type "${node.type}" repeats without a bound.`);
     const description = describe(node);
     assertStorable(description);
     types.set(node.type, node);

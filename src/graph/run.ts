@@ -1,10 +1,10 @@
 // One run of a graph, from its first node or from where it stood.
 import { AsyncLocalStorageProviderSingleton } from '@langchain/core/singletons';
-import { Command, GraphRecursionError, INTERRUPT, isInterrupted } from '@langchain/langgraph';
+import { GraphRecursionError, interrupt, INTERRUPT, isInterrupted } from '@langchain/langgraph';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import type { CompiledGraph } from './build.ts';
 import { RunInterruptedError, StepLimitError } from './errors.ts';
-import type { RunScope } from './scope.ts';
+import type { Question, RunScope } from './scope.ts';
 import { assertReadable, runState, type RunState, type Written } from './state.ts';
 import { openSteps } from './steps.ts';
 import { untilAborted, type RunContext } from './visit.ts';
@@ -15,8 +15,6 @@ export interface RunOptions {
   readonly checkpointer?: BaseCheckpointSaver;
   /** Names the run to the checkpointer: one thread is one run. */
   readonly threadId?: string;
-  /** The answer to what the run stopped to ask. */
-  readonly resume?: unknown;
   /** Nodes visited at most; by default what the bounds of the graph's loops allow. */
   readonly recursionLimit?: number;
   /** When checkpoints are written: before the next step (by default where a node has effects), beside it, or at the end. */
@@ -37,7 +35,8 @@ export async function lastWritten(checkpointer: BaseCheckpointSaver, threadId: s
 
 /**
  * Runs the graph to its end and returns the last state. With a checkpointer, a thread that has checkpoints goes on
- * after its last finished node and `start` is not used; a thread that has finished returns its state at once.
+ * after its last finished node and `start` is not used; a thread that has finished returns its state at once. One that
+ * stopped to ask visits the node that asked again.
  *
  * Rejects with the signal's reason as soon as `scope.signal` aborts, NodeFailedError when a node gives up,
  * RunInterruptedError when one asks, StepLimitError, or UnreadableStateError for a checkpoint of a newer version.
@@ -65,7 +64,7 @@ export async function runGraph(graph: CompiledGraph, start: RunState, scope: Run
       scope.signal,
     );
     if (isInterrupted(result)) {
-      throw new RunInterruptedError(result[INTERRUPT].map(({ id, value }) => ({ id: id ?? '', value })));
+      throw new RunInterruptedError(result[INTERRUPT].map(({ value }) => value as Question));
     }
     return result as RunState;
   } catch (error) {
@@ -80,9 +79,15 @@ export async function runGraph(graph: CompiledGraph, start: RunState, scope: Run
   }
 }
 
-async function inputOf(start: RunState, { checkpointer, threadId, resume }: RunOptions): Promise<RunState | Command | null> {
+/** Stops the run that is visiting a node, which is visited again once there is an answer. */
+export function stopToAsk(question: Question): never {
+  interrupt(question);
+  throw new Error(`The run went on without an answer to ${question.key}.`);
+}
+
+async function inputOf(start: RunState, { checkpointer, threadId }: RunOptions): Promise<RunState | null> {
   const known = await checkpointer?.getTuple({ configurable: { thread_id: threadId } });
   if (!known) return runState.parse(start);
   assertReadable(known.checkpoint.channel_values);
-  return resume === undefined ? null : new Command({ resume });
+  return null;
 }

@@ -1,13 +1,12 @@
 // What a node gets besides its input: the run it works for. The run engine implements this; a node reads settings
 // and history from it and tells it what happens, part by part. A part goes straight from the node to the readers:
 // LangGraph's own stream modes stay unused, because they cost a token three times as much.
-import type { z } from 'zod';
 import type { Context } from '../context.ts';
 import type { ModelAttempt, ModelUsage } from '../models/ask.ts';
 import type { Models } from '../models/catalog.ts';
 import type { EmbeddingUsage } from '../models/embed.ts';
 import type { ErrorCode } from '../platform/errors.ts';
-import type { Written } from './state.ts';
+import type { Json, Written } from './state.ts';
 
 /** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
 export interface RetrievalSettings {
@@ -33,6 +32,10 @@ export interface RunSettings {
   maxOutputTokens: number;
   retrieval: RetrievalSettings;
   timeZone: string;
+  /** Tools that a model may call, by name. */
+  toolNames: readonly string[];
+  /** Whether nothing outside of the run may change: what would be done is only told. */
+  dryRun: boolean;
   /** Absent where answers are not kept for equal questions. */
   caching?: AnswerCaching;
 }
@@ -87,9 +90,48 @@ export interface FellBackPart {
   keep: Written;
 }
 
+export const toolCallStatuses = ['PENDING', 'AWAITING_APPROVAL', 'RUNNING', 'SUCCEEDED', 'FAILED', 'REJECTED'] as const;
+export type ToolCallStatus = (typeof toolCallStatuses)[number];
+
+/** A call of a tool as it is now. The first part of a call puts it in the answer, after what was said until then. */
+export interface ToolCallPart {
+  type: 'toolCall';
+  /** Its own within the run, also when the run starts again somewhere else. */
+  callId: string;
+  name: string;
+  arguments: Json;
+  status: ToolCallStatus;
+  result: Json;
+  /** Why it failed or was rejected, fit to be shown. */
+  error: string | null;
+}
+
+/** What a piece of the answer is: visible text, or a call of a tool. */
+export type SaidPart = { readonly type: 'text'; readonly text: string } | Readonly<ToolCallPart>;
+
+export const questionKinds = ['APPROVAL', 'CHOICE', 'INPUT'] as const;
+
+/** What a run stops to ask a person. */
+export interface Question {
+  /** Its own within the run; the same when its node is visited again after an interruption. */
+  readonly key: string;
+  readonly kind: (typeof questionKinds)[number];
+  /** What is asked, in words. */
+  readonly prompt: string;
+  /** What it is about, for front ends that show more than words. */
+  readonly payload: Json;
+  /** What can be chosen; empty unless it is a CHOICE. */
+  readonly options: readonly { readonly value: string; readonly label: string }[];
+  /** JSON Schema of the answer. */
+  readonly responseSchema: Record<string, Json>;
+  /** The call that waits for the answer. */
+  readonly callId: string | null;
+}
+
 /** What happens during a run, in the order in which it happens. */
 export type RunPart =
   | StepPart
+  | ToolCallPart
   | CitationPart
   | FellBackPart
   | { type: 'text'; text: string }
@@ -105,7 +147,7 @@ export type RunPart =
 export interface Call {
   readonly id: string;
   readonly name: string;
-  readonly arguments: z.core.util.JSONType;
+  readonly arguments: Json;
 }
 
 /**
@@ -115,6 +157,8 @@ export interface Call {
  */
 export interface RunScope {
   readonly runId: string;
+  /** Names this visit of the node within the run; the same when the visit is repeated. Empty outside of a node. */
+  readonly visit: string;
   readonly ctx: Context;
   readonly signal: AbortSignal;
   readonly settings: RunSettings;
@@ -123,6 +167,8 @@ export interface RunScope {
   history(): Promise<readonly Turn[]>;
   /** The visible text that the run has emitted so far. */
   answer(): string;
+  /** The answer so far, piece by piece: text and calls of tools. */
+  said(): readonly SaidPart[];
   /** How far the answer has come. */
   written(): Written;
   emit(part: RunPart): void;
@@ -130,5 +176,10 @@ export interface RunScope {
    * Does what changes our rows, once in the run: the effect and the record of its call commit together, and a repetition
    * gets the stored result. Keep it short; rejects when the run has gone to somebody else.
    */
-  once(call: Call, effect: (tx: Context) => Promise<z.core.util.JSONType>): Promise<z.core.util.JSONType>;
+  once(call: Call, effect: (tx: Context) => Promise<Json>): Promise<Json>;
+  /**
+   * The answer of a person, which fits the question's schema. Until there is one the run stops, and the node is visited again
+   * from its beginning: nothing with an effect, and nothing that is said, may stand before it.
+   */
+  ask(question: Question): Promise<Json>;
 }

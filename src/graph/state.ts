@@ -6,10 +6,13 @@ import { z } from 'zod';
 /** Raise it with every change of shape, and add an upgrade below: checkpoints outlive a deployment. */
 export const STATE_VERSION = 1;
 
+/** Plain JSON. */
+export type Json = z.core.util.JSONType;
+
 const MAX_DEPTH = 64;
 
 /** What a checkpoint gives back unchanged: JSON without "__proto__" keys and without LangChain's own markers ("lc"). */
-const storable = z.custom<z.core.util.JSONType>((value) => isStorable(value, 0), 'must be plain JSON without the keys "__proto__" and "lc"');
+const storable = z.custom<Json>((value) => isStorable(value, 0), 'must be plain JSON without the keys "__proto__" and "lc"');
 
 /** How much of the answer stood when a node had ended: a run that goes on from there withdraws what came after. */
 const written = z.object({ blockIndex: z.int().nonnegative(), offset: z.int().nonnegative(), citations: z.int().nonnegative() });
@@ -23,7 +26,7 @@ export const runState = z.object({
   outputMessageId: z.string().nullable(),
   steps: z.record(z.string(), z.int().nonnegative()),
   written: written.nullable(),
-  values: z.custom<Record<string, z.core.util.JSONType>>(
+  values: z.custom<Record<string, Json>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isStorable(value, 0),
     'must be a record of plain JSON without the keys "__proto__" and "lc"',
   ),
@@ -86,7 +89,7 @@ export function pick(state: RunState, keys: readonly string[]): Record<string, u
 /** The change of state that a node's output means; throws a ZodError where a value may not be stored. */
 export function changeBy(output: Readonly<Record<string, unknown>>): Partial<RunState> {
   const change: Record<string, unknown> = {};
-  const values: Record<string, z.core.util.JSONType> = {};
+  const values: Record<string, Json> = {};
   for (const [key, value] of Object.entries(output)) {
     if (value === undefined) continue;
     if (key === 'values') Object.assign(values, runState.shape.values.parse(value));

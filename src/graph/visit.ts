@@ -28,11 +28,11 @@ export interface RunContext {
 }
 
 /** Visits the node; throws NodeFailedError, the signal's reason when the run was cancelled, or LangGraph's interrupt. */
-export async function visit(node: PlannedNode, state: RunState, { scope, steps, settle }: RunContext): Promise<Partial<RunState>> {
+export async function visit(node: PlannedNode, state: RunState, { scope, steps, settle }: RunContext, step: number): Promise<Partial<RunState>> {
   const attempt = steps.begin(node.id);
   try {
     const visits = countVisit(node, state);
-    const output = await limited(node, readInput(node, state), scope, steps);
+    const output = await limited(node, readInput(node, state), `${node.id}-${step}`, scope, steps);
     const change = readOutput(node, output);
     steps.end(node.id, 'SUCCEEDED');
     const written = await settle?.();
@@ -68,7 +68,7 @@ function countVisit({ id, cap }: PlannedNode, state: RunState): number | null {
 }
 
 /** A node that does not listen to its signal is left behind when its time is up, and is no longer heard. */
-async function limited(node: PlannedNode, input: Record<string, unknown>, scope: RunScope, steps: Steps): Promise<unknown> {
+async function limited(node: PlannedNode, input: Record<string, unknown>, visit: string, scope: RunScope, steps: Steps): Promise<unknown> {
   const timeoutMs = node.type.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new NodeTimedOutError(node.id, timeoutMs)), timeoutMs);
@@ -76,14 +76,17 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, scope:
   let over = false;
   const run: RunScope = {
     runId: scope.runId,
+    visit,
     ctx: scope.ctx,
     settings: scope.settings,
     models: scope.models,
     signal,
     history: () => scope.history(),
     answer: () => scope.answer(),
+    said: () => scope.said(),
     written: () => scope.written(),
     once: (call, effect) => scope.once(call, effect),
+    ask: (question) => scope.ask(question),
     emit: (part) => {
       // A call that is broken off tells what it cost after everybody has left it behind.
       if ((!over && !steps.closed) || part.type === 'usage' || part.type === 'embedding') scope.emit(part);

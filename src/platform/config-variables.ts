@@ -82,6 +82,10 @@ export const environmentSchema = z.object({
     group: 'Process',
     description: 'Seconds of silence after which another process takes over an answer.',
   }),
+  INTERRUPT_TTL_SECONDS: whole(1, 2_592_000, 86_400, {
+    group: 'Process',
+    description: 'Seconds that an answer waits for what it asks a person; then it ends as TIMED_OUT.',
+  }),
   LOG_LEVEL: choice(logLevels, {
     group: 'Process',
     description: 'The least serious messages to log. Default: info, in test warn.',

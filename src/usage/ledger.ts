@@ -1,6 +1,7 @@
 // How what calls to models cost is added up and booked. Whoever pays books, whatever becomes of the work: a run by its
 // attempt, which nobody else writes, so that booking again changes nothing and a takeover neither doubles nor loses.
 import { randomUUIDv7 } from 'node:crypto';
+import { scoped } from '../accounts/scoped.ts';
 import type { Context } from '../context.ts';
 import type { ModelUsage } from '../models/ask.ts';
 import type { EmbeddingUsage } from '../models/embed.ts';
@@ -77,6 +78,11 @@ export function createTally(): Tally {
     },
     sums: () => [...sums.values()],
   };
+}
+
+/** What was booked of an attempt at a run, for whoever goes on with the same attempt. */
+export async function bookedOn(ctx: Context, { id, attempt }: { readonly id: string; readonly attempt: number }): Promise<Spent[]> {
+  return (await scoped(ctx, UsageEntry).select().selectAll().where('runId', '=', id).where('attempt', '=', attempt).execute()) as Spent[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { interrupt, MemorySaver } from '@langchain/langgraph';
+import { MemorySaver } from '@langchain/langgraph';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { buildGraph, type CompiledGraph } from '../../src/graph/build.ts';
 import { NodeContractError, NodeFailedError, NodeTimedOutError, RunInterruptedError, StepLimitError } from '../../src/graph/errors.ts';
 import { defineNode, type NodeType } from '../../src/graph/node.ts';
 import { runGraph, type RunOptions } from '../../src/graph/run.ts';
-import type { RunScope } from '../../src/graph/scope.ts';
+import type { Question, RunScope } from '../../src/graph/scope.ts';
 import { initialState, UnreadableStateError, type RunState } from '../../src/graph/state.ts';
 import { graphs } from './random-graphs.ts';
 import { define, openScope, registry, registryWith } from './support.ts';
@@ -279,21 +279,54 @@ describe('a run with checkpoints', () => {
     expect(visits).toBe(4);
   });
 
-  it('stops to ask, and goes on with the answer', async () => {
-    const type = defineNode({ type: 'asker', description: '', config: z.object({}), input: z.object({}), output: z.object({ answer: z.string() }), process: () => Promise.resolve({ answer: String(interrupt({ ask: 'Which one?' })) }) });
-    const graph = buildGraph(define({ before: 'echo', ask: 'asker' }, ['start -> before', 'before -> ask', 'ask -> end']), registryWith(type));
+  it('stops to ask, and visits the node that asked again once there is an answer', async () => {
+    const visits: string[] = [];
+    const question = (key: string): Question => ({ key, kind: 'INPUT', prompt: 'Which one?', payload: null, options: [], responseSchema: {}, callId: null });
+    const type = defineNode({
+      type: 'asker',
+      description: '',
+      config: z.object({}),
+      input: z.object({}),
+      output: z.object({ answer: z.string() }),
+      async process(_input, _config, run) {
+        visits.push(run.visit);
+        return { answer: String(await run.ask(question(run.visit))) };
+      },
+    });
+    const graph = buildGraph(define({ before: 'echo', ask: 'asker', more: 'asker' }, ['start -> before', 'before -> ask', 'ask -> more', 'more -> end']), registryWith(type));
     const kept = options();
     const first = openScope();
     const asked: unknown = await runGraph(graph, start, first, kept).catch((thrown: unknown) => thrown);
     expect(asked).toBeInstanceOf(RunInterruptedError);
-    expect(asked).toMatchObject({ interrupts: [{ id: expect.stringMatching(/./) as string, value: { ask: 'Which one?' } }] });
+    expect(asked).toMatchObject({ questions: [question('ask-2')] });
     expect(first.steps()).toEqual(['before RUNNING', 'before SUCCEEDED', 'ask RUNNING']);
     const unanswered: unknown = await runGraph(graph, start, openScope(), kept).catch((thrown: unknown) => thrown);
     expect(unanswered).toEqual(asked);
-    const second = openScope();
-    const state = await runGraph(graph, start, second, { ...kept, resume: 'the second' });
-    expect(state.values).toEqual({ answer: 'the second' });
-    expect(second.steps()).toEqual(['ask RUNNING', 'ask SUCCEEDED']);
+    const second = openScope('run', { 'ask-2': 'the second' });
+    await expect(runGraph(graph, start, second, kept)).rejects.toMatchObject({ questions: [question('more-3')] });
+    expect(second.steps()).toEqual(['ask RUNNING', 'ask SUCCEEDED', 'more RUNNING']);
+    const state = await runGraph(graph, start, openScope('run', { 'more-3': 'the last' }), kept);
+    expect(state.values).toEqual({ answer: 'the last' });
+    expect(visits).toEqual(['ask-2', 'ask-2', 'ask-2', 'more-3', 'more-3']);
+  });
+
+  it('visits a node that is not done again, each visit a step of its own, and no more often than it may', async () => {
+    const type = defineNode({
+      type: 'digger',
+      description: '',
+      config: z.object({ depth: z.int(), most: z.int() }),
+      input: z.object({ dug: z.int().default(0) }),
+      output: z.object({ dug: z.int(), done: z.boolean() }),
+      repeats: (state) => state.values['done'] === false,
+      visits: ({ most }) => most,
+      process: ({ dug }, { depth }) => Promise.resolve({ dug: dug + 1, done: dug + 1 === depth }),
+    });
+    const dig = (depth: number, most: number) => buildGraph(define({ dig: { type: 'digger', config: { depth, most } }, after: 'echo' }, ['start -> dig', 'dig -> after', 'after -> end']), registryWith(type));
+    const scope = openScope();
+    expect((await runGraph(dig(3, 3), start, scope)).values).toEqual({ dug: 3, done: true });
+    expect(scope.steps()).toEqual([...Array.from({ length: 3 }, () => ['dig RUNNING', 'dig SUCCEEDED']).flat(), 'after RUNNING', 'after SUCCEEDED']);
+    await expect(runGraph(dig(4, 3), start, openScope())).rejects.toMatchObject({ nodeId: 'dig', cause: expect.any(StepLimitError) as Error });
+    expect(() => registryWith({ ...type, visits: undefined } as never)).toThrow('repeats without a bound');
   });
 
   it('was cancelled and goes on where it stood', async () => {

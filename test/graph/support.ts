@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { Context } from '../../src/context.ts';
 import { createRegistry, defineNode, type NodeType } from '../../src/graph/node.ts';
 import type { GraphDefinition } from '../../src/graph/definition.ts';
+import { stopToAsk } from '../../src/graph/run.ts';
 import type { RunPart, RunScope, StepPart } from '../../src/graph/scope.ts';
+import type { Json } from '../../src/graph/state.ts';
 
 export interface TestScope extends RunScope {
   readonly parts: RunPart[];
@@ -13,8 +15,8 @@ export interface TestScope extends RunScope {
   text(): string;
 }
 
-/** The nodes here read nothing from the context and the settings but the model's name. */
-export function openScope(runId = 'run'): TestScope {
+/** The nodes here read nothing from the context and the settings but the model's name. `answers` are what people say, by the questions' keys. */
+export function openScope(runId = 'run', answers: Readonly<Record<string, Json>> = {}): TestScope {
   const parts: RunPart[] = [];
   const control = new AbortController();
   return {
@@ -26,7 +28,10 @@ export function openScope(runId = 'run'): TestScope {
     signal: control.signal,
     parts,
     history: () => Promise.resolve([]),
+    visit: '',
     answer: () => '',
+    said: () => [],
+    ask: (question) => Promise.resolve(answers[question.key] ?? stopToAsk(question)),
     written: () => ({ blockIndex: 0, offset: 0, citations: 0 }),
     emit: (part) => void parts.push(part),
     once: () => Promise.reject(new Error('No effects here.')),

@@ -5,6 +5,7 @@ import type { RetrievalSettings, RunPart, RunScope } from '../../src/graph/scope
 import { defaultRetrieval } from '../../src/profiles/defaults.ts';
 import { kysely, sql } from '../../src/platform/database.ts';
 import { retrievalNode } from '../../src/search/retrieval-node.ts';
+import { openScope } from '../graph/support.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 
 let parley: TestApp;
@@ -95,20 +96,16 @@ async function scope(settings: Partial<RetrievalSettings>, signal = new AbortCon
   const parts: RunPart[] = [];
   const viewer = await authenticate(parley.app, ada.accessToken);
   const run: RunScope = {
-    runId: 'run',
+    ...openScope(),
     ctx: createContext(parley.app, { viewer }),
     models: parley.app.models,
     signal,
     settings: {
       profileId: Buffer.from(profileId, 'base64url').toString().replace('Profile:', ''),
-      systemPrompt: '', modelId: '', fallbackModelIds: [], temperature: 0, maxOutputTokens: 1, timeZone: 'UTC',
+      systemPrompt: '', modelId: '', fallbackModelIds: [], temperature: 0, maxOutputTokens: 1, timeZone: 'UTC', toolNames: [], dryRun: false,
       retrieval: { ...defaultRetrieval, mode: 'ALWAYS', ...settings },
     },
-    history: async () => [],
-    answer: () => '',
-    written: () => ({ blockIndex: 0, offset: 0, citations: 0 }),
     emit: (part) => parts.push(part),
-    once: () => Promise.reject(new Error('No effects here.')),
   };
   return { run, parts };
 }

@@ -393,6 +393,8 @@ export type EventsSubscriptionVariables = Exact<{
 
 export type EventsSubscription = { chatEvents:
     | { __typename: 'CitationAdded', cursor: string }
+    | { __typename: 'InterruptRaised', cursor: string }
+    | { __typename: 'InterruptResolved', cursor: string }
     | { __typename: 'MessageCompleted', cursor: string, message: { id: string, role: MessageRole, text: string, status: MessageStatus, citations: Array<{ index: number, quote: string, answerStart: number, answerEnd: number, documentName: string, document: { id: string } | null, location: { startOffset: number, endOffset: number } }> } }
     | { __typename: 'MessageCreated', cursor: string }
     | { __typename: 'MessageDeleted', cursor: string }
@@ -405,6 +407,7 @@ export type EventsSubscription = { chatEvents:
     | { __typename: 'SessionUpdated', cursor: string }
     | { __typename: 'StreamCaughtUp' }
     | { __typename: 'StreamReset' }
+    | { __typename: 'ToolCallUpdated', cursor: string }
     | { __typename: 'TypingChanged' }
     | { __typename: 'UsageReported', cursor: string }
    };
