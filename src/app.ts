@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { accountHooks } from './accounts/hooks.ts';
+import { conditionNode } from './agent/condition-node.ts';
 import { outputNode } from './agent/output-node.ts';
 import { promptNode } from './agent/prompt-node.ts';
 import type { App } from './context.ts';
@@ -45,7 +46,7 @@ import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
 /** What the steps of a graph may do. */
-const nodeTypes = [retrievalNode, promptNode, outputNode] as unknown as readonly NodeType[];
+const nodeTypes = [retrievalNode, conditionNode, promptNode, outputNode] as unknown as readonly NodeType[];
 
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */

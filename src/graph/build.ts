@@ -7,9 +7,9 @@ import { LRUCache } from 'lru-cache';
 import { holds, parseCondition } from './condition.ts';
 import { END, START, stepCap, type GraphDefinition, type GraphEdge } from './definition.ts';
 import { InvalidGraphError, NodeFailedError } from './errors.ts';
-import type { NodeRegistry, RetryRule } from './node.ts';
+import { parseConfig, type NodeRegistry, type RetryRule } from './node.ts';
 import type { RunState } from './state.ts';
-import { parseConfig, validateDefinition } from './validate.ts';
+import { validateDefinition } from './validate.ts';
 import { visit, type PlannedNode, type RunContext } from './visit.ts';
 
 /** A graph ready to run, see `runGraph`. */

@@ -92,6 +92,28 @@ export function parseCondition(text: string): Condition {
   return condition;
 }
 
+/** What is wrong with a condition that may read `roots` of the state; nothing when it can be used. */
+export function conditionFaults(text: string, roots: readonly string[]): readonly { readonly constraint: string; readonly message: string }[] {
+  let condition: Condition;
+  try {
+    condition = parseCondition(text);
+  } catch (error) {
+    if (error instanceof ConditionSyntaxError) return [{ constraint: 'syntax', message: error.message }];
+    throw error;
+  }
+  return pathsOf(condition)
+    .filter(({ names }) => !roots.includes(names[0]!))
+    .map(({ names, position }) => ({
+      constraint: 'exists',
+      message: `There is no "${names[0]}" to read (at character ${position + 1}). There is ${roots.join(', ')}.`,
+    }));
+}
+
+/** The keys of the state's `values` that a condition reads. */
+export function valuesRead(condition: Condition): readonly string[] {
+  return [...new Set(pathsOf(condition).flatMap(({ names: [root, key] }) => (root === 'values' && key !== undefined ? [key] : [])))];
+}
+
 /** Whether the condition holds in this state. */
 export function holds(condition: Condition, state: object): boolean {
   return Boolean(valueOf(condition, state));

@@ -1,11 +1,11 @@
 // What reaches a node: for every key of the state, who may have written it last on some way from the start. A key
 // that may still be absent, or that somebody writes in another shape than the node takes, is a fault of the graph.
 // This is the textbook analysis of reaching definitions: each write is followed along the edges until the next one.
-import { parseCondition, pathsOf } from './condition.ts';
+import { parseCondition, valuesRead } from './condition.ts';
 import { START, type GraphDefinition } from './definition.ts';
 import type { DefinitionFault } from './errors.ts';
 import { fits, shapeOf, type JsonSchema } from './fit.ts';
-import { stateSchemas, type NodeRegistry, type NodeTypeDescription } from './node.ts';
+import { parseConfig, stateSchemas, type NodeRegistry, type NodeTypeDescription } from './node.ts';
 import { isStateKey } from './state.ts';
 import { waysOf } from './topology.ts';
 
@@ -21,10 +21,20 @@ interface Write {
   readonly always: boolean;
 }
 
+/** A key of `values` that a condition or a configuration names. */
+interface Named {
+  readonly key: string;
+  /** The node that reads it, or that the edge leaves. */
+  readonly at: string;
+  readonly path: readonly (string | number)[];
+  readonly whose: 'edge' | 'node';
+}
+
 /** Faults of input and output in a definition whose types, configs and shape are right. */
 export function dataFaults(definition: GraphDefinition, registry: NodeRegistry): readonly DefinitionFault[] {
   const types = new Map(definition.nodes.map((node) => [node.id, registry.describe(node.type)!]));
-  const keys = keysOf(definition, types);
+  const named = [...namedByNodes(definition, registry), ...namedByEdges(definition)];
+  const keys = keysOf(named, types);
   const writes = new Map([[START, initialWrites(keys)], ...[...types].map(([id, type]) => [id, writesOf(id, type, keys)] as const)]);
   const reaching = reachingWrites(definition, writes);
   const inputs = definition.nodes.flatMap((node, index) => {
@@ -34,7 +44,25 @@ export function dataFaults(definition: GraphDefinition, registry: NodeRegistry):
       return message === null ? [] : [{ path: ['nodes', index], constraint: 'input', message: `Node "${node.id}" needs "${key}", ${message}` }];
     });
   });
-  return [...inputs, ...conditionFaults(definition, (id, key) => [...(reaching.get(id)?.get(key) ?? []), writes.get(id)!.get(key)?.origin])];
+  // A misspelt `values.…` would never hold, or be empty, and never be noticed.
+  const misspelt = named.flatMap(({ key, at, path, whose }): DefinitionFault[] => {
+    const origins = [...(reaching.get(at)?.get(key) ?? []), ...(whose === 'edge' ? [writes.get(at)!.get(key)?.origin] : [])];
+    if (origins.some((origin) => origin?.schema != null)) return [];
+    return [{ path, constraint: 'exists', message: `No node before this ${whose} gives "values.${key}".` }];
+  });
+  return [...inputs, ...misspelt];
+}
+
+function namedByEdges({ edges }: GraphDefinition): readonly Named[] {
+  return edges.flatMap(({ from, condition }, index) =>
+    condition == null ? [] : valuesRead(parseCondition(condition)).map((key): Named => ({ key, at: from, path: ['edges', index, 'condition'], whose: 'edge' })),
+  );
+}
+
+function namedByNodes({ nodes }: GraphDefinition, registry: NodeRegistry): readonly Named[] {
+  return nodes.flatMap((node, index) =>
+    (registry.get(node.type)!.reads?.(parseConfig(node, registry)) ?? []).map(({ key, path }): Named => ({ key, at: node.id, path: ['nodes', index, 'config', ...path], whose: 'node' })),
+  );
 }
 
 function misfit(taken: JsonSchema, required: boolean, origins: readonly Origin[]): string | null {
@@ -48,22 +76,6 @@ function misfit(taken: JsonSchema, required: boolean, origins: readonly Origin[]
     }
   }
   return null;
-}
-
-/** A misspelt `values.…` would never hold and never be noticed. */
-function conditionFaults({ edges }: GraphDefinition, writersOf: (id: string, key: string) => readonly (Origin | undefined)[]): readonly DefinitionFault[] {
-  return edges.flatMap(({ from, condition }, index) =>
-    valuesRead(condition).flatMap((key): DefinitionFault[] => {
-      if (writersOf(from, key).some((origin) => origin?.schema != null)) return [];
-      return [{ path: ['edges', index, 'condition'], constraint: 'exists', message: `No node before this edge gives "values.${key}".` }];
-    }),
-  );
-}
-
-function valuesRead(condition: string | null | undefined): readonly string[] {
-  if (condition == null) return [];
-  const read = pathsOf(parseCondition(condition)).flatMap(({ names: [root, key] }) => (root === 'values' && key !== undefined ? [key] : []));
-  return [...new Set(read)];
 }
 
 function reachingWrites(
@@ -88,12 +100,12 @@ function reachingWrites(
   return reaching;
 }
 
-function keysOf({ edges }: GraphDefinition, types: ReadonlyMap<string, NodeTypeDescription>): ReadonlySet<string> {
+function keysOf(named: readonly Named[], types: ReadonlyMap<string, NodeTypeDescription>): ReadonlySet<string> {
   const keys = new Set(Object.keys(stateSchemas));
   for (const { inputSchema, outputSchema } of types.values()) {
     for (const key of [...Object.keys(inputSchema.properties ?? {}), ...Object.keys(outputSchema.properties ?? {})]) keys.add(key);
   }
-  for (const { condition } of edges) for (const key of valuesRead(condition)) keys.add(key);
+  for (const { key } of named) keys.add(key);
   return keys;
 }
 

@@ -1,6 +1,7 @@
 // A node type: what it needs, what it gives, how it is configured, and the function that does it. Rooms define their
 // own with `defineNode`; the registry holds them all and publishes their JSON Schemas.
 import { z } from 'zod';
+import type { GraphNode } from './definition.ts';
 import type { RunScope } from './scope.ts';
 import { fits, type JsonSchema } from './fit.ts';
 import { isStateKey, RESERVED_KEYS, runState, type RunState } from './state.ts';
@@ -35,7 +36,15 @@ export interface NodeType<C extends z.ZodType = z.ZodType, I extends z.ZodObject
   visits?(config: z.output<C>): number;
   /** Milliseconds for one attempt; default `DEFAULT_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
+  /** What this configuration reads of the state's `values` beside the input: a key that nobody gives is a fault at its `path` in the configuration. */
+  reads?(config: z.output<C>): readonly ValueRead[];
   process(input: z.output<I>, config: z.output<C>, run: RunScope): Promise<z.input<O>>;
+}
+
+/** A key of the state's `values`, and where a configuration names it. */
+export interface ValueRead {
+  readonly key: string;
+  readonly path: readonly (string | number)[];
 }
 
 /** A node's time limit where its type names none. */
@@ -80,6 +89,11 @@ export function createRegistry(nodes: readonly NodeType[]): NodeRegistry {
     describe: (type) => descriptions.get(type),
     descriptions: [...descriptions.values()].sort((a, b) => (a.type < b.type ? -1 : 1)),
   };
+}
+
+/** The configuration of a node of a known type, with the type's defaults filled in; throws a ZodError when it is wrong. */
+export function parseConfig(node: GraphNode, registry: NodeRegistry): unknown {
+  return registry.get(node.type)!.config.parse(node.config ?? {});
 }
 
 /** The JSON Schemas of the state's own keys. */

@@ -1,11 +1,12 @@
 // Every fault of a definition, found before any run. Parts are judged first, the shape of the graph once they are
 // right, and what flows along it last: a fault is told once, not with everything that follows from it.
-import { ConditionSyntaxError, parseCondition, pathsOf, type Condition } from './condition.ts';
+import { constraintOf } from '../platform/errors.ts';
+import { conditionFaults } from './condition.ts';
 import { dataFaults } from './dataflow.ts';
 import { END, MAX_EDGES, MAX_NODES, START, stepCap, type GraphDefinition, type GraphNode } from './definition.ts';
 import type { DefinitionFault } from './errors.ts';
-import type { NodeRegistry } from './node.ts';
-import { isStateKey, runState } from './state.ts';
+import { parseConfig, type NodeRegistry } from './node.ts';
+import { runState } from './state.ts';
 import { topologyFaults } from './topology.ts';
 
 /** Every fault of the definition; none when it can be built. */
@@ -21,11 +22,6 @@ export function validateDefinition(definition: GraphDefinition, registry: NodeRe
   const topology = topologyFaults(definition, caps);
   if (types.length + topology.length > 0) return [...types, ...topology];
   return dataFaults(definition, registry);
-}
-
-/** A node's configuration with the defaults of its type filled in; throws a ZodError when it is wrong. */
-export function parseConfig(node: GraphNode, registry: NodeRegistry): unknown {
-  return registry.get(node.type)!.config.parse(node.config ?? {});
 }
 
 function sizeFaults({ nodes, edges }: GraphDefinition): readonly DefinitionFault[] {
@@ -64,7 +60,7 @@ function typeFaults(node: GraphNode, index: number, registry: NodeRegistry): rea
   if (result.success) return [];
   return result.error.issues.map((issue) => ({
     path: ['nodes', index, 'config', ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))],
-    constraint: issue.code,
+    constraint: constraintOf(issue),
     message: `Node "${node.id}": ${issue.message}`,
   }));
 }
@@ -78,23 +74,7 @@ function edgeFaults({ nodes, edges }: GraphDefinition): readonly DefinitionFault
     else if (from !== START && !ids.has(from)) fault('from', 'exists', `There is no node ${JSON.stringify(from)}.`);
     if (to === START) fault('to', 'reserved', 'No edge leads to the start.');
     else if (to !== END && !ids.has(to)) fault('to', 'exists', `There is no node ${JSON.stringify(to)}.`);
-    if (condition != null) for (const { constraint, message } of conditionFaults(condition)) fault('condition', constraint, message);
+    if (condition != null) for (const { constraint, message } of conditionFaults(condition, Object.keys(runState.shape))) fault('condition', constraint, message);
     return faults;
   });
-}
-
-function conditionFaults(text: string): readonly { constraint: string; message: string }[] {
-  let condition: Condition;
-  try {
-    condition = parseCondition(text);
-  } catch (error) {
-    if (error instanceof ConditionSyntaxError) return [{ constraint: 'syntax', message: error.message }];
-    throw error;
-  }
-  return pathsOf(condition)
-    .filter(({ names }) => !isStateKey(names[0]!))
-    .map(({ names, position }) => ({
-      constraint: 'exists',
-      message: `The state has no "${names[0]}" (at character ${position + 1}). It has ${Object.keys(runState.shape).join(', ')}.`,
-    }));
 }

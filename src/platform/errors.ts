@@ -120,13 +120,14 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, at: rea
   throw new UserErrors(
     result.error.issues.map((issue) => {
       const path = [...at, ...issue.path.map(String)];
-      const rule = issue.code === 'custom' && typeof issue.params?.['constraint'] === 'string' ? issue.params['constraint'] : constraintOf(issue);
-      return new ValidationError(issue.message, path.length > 0 ? path : null, rule);
+      return new ValidationError(issue.message, path.length > 0 ? path : null, constraintOf(issue));
     }),
   );
 }
 
-function constraintOf(issue: z.core.$ZodIssue): string {
+/** The name of the rule that was broken; a rule of one's own names itself as `params.constraint`. */
+export function constraintOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom' && typeof issue.params?.['constraint'] === 'string') return issue.params['constraint'];
   if (issue.code === 'too_small') return issue.origin === 'string' ? 'minLength' : 'minimum';
   if (issue.code === 'too_big') return issue.origin === 'string' ? 'maxLength' : 'maximum';
   return issue.code;

@@ -70,7 +70,7 @@ it('a loop is allowed when every way round it passes a node with a bound', () =>
 it('all faults of one kind come at once, each also as a validation error below the given path', () => {
   const broken = define({ 'a b': 'wizard', c: { type: 'echo', config: { mark: 1, maxSteps: 0 } } }, ['start -> c', 'c -> x']);
   const faults = validateDefinition(broken, registry);
-  expect(told(faults)).toEqual(['nodes.0.id pattern', 'nodes.0.type enum', 'nodes.1.config.mark invalid_type', 'nodes.1.config.maxSteps too_small', 'edges.1.to exists']);
+  expect(told(faults)).toEqual(['nodes.0.id pattern', 'nodes.0.type enum', 'nodes.1.config.mark invalid_type', 'nodes.1.config.maxSteps minimum', 'edges.1.to exists']);
   const error = new InvalidGraphError(faults, ['graph']);
   expect(error.errors[0]).toMatchObject({ code: 'VALIDATION_FAILED', field: ['graph', 'nodes', '0', 'id'], constraint: 'pattern' });
   expect(() => buildGraph(broken, registry)).toThrow(InvalidGraphError);
