@@ -6,6 +6,11 @@ import type { RunScope, Turn } from '../graph/scope.ts';
 import { loadPassages, type Passage } from '../search/passages.ts';
 import { countTokens } from '../text/counts.ts';
 import { askOrReplay } from './answer-cache.ts';
+import { dayIn, fillTemplate, parseTemplate, valuesInserted } from './template.ts';
+
+const template = z.string().max(32_768).superRefine((text, context) => {
+  for (const { constraint, message } of parseTemplate(text).faults) context.addIssue({ code: 'custom', message, params: { constraint } });
+});
 
 /** The node type `prompt`. */
 export const promptNode = defineNode({
@@ -14,16 +19,25 @@ export const promptNode = defineNode({
   config: z.object({
     /** Tokens of earlier turns that go with the question; the oldest are left out. */
     maxHistoryTokens: z.number().int().min(0).max(200_000).default(4_000),
+    /** The system message; placeholders are {{systemPrompt}}, {{question}}, {{date}}, {{timeZone}} and {{values.KEY}}. */
+    template: template.default('{{systemPrompt}}'),
   }),
-  input: z.object({ question: z.string(), passages: z.array(z.object({ n: z.number(), chunkId: z.string() })).default([]) }),
+  input: z.object({
+    question: z.string(),
+    passages: z.array(z.object({ n: z.number(), chunkId: z.string() })).default([]),
+    values: z.record(z.string(), z.unknown()).default({}),
+  }),
   output: z.object({}),
   timeoutMs: 600_000,
-  async process({ question, passages }, { maxHistoryTokens }, run) {
+  reads: (config) => valuesInserted(parseTemplate(config.template), ['template']),
+  async process({ question, passages, values }, { maxHistoryTokens, template }, run) {
     const numbers = new Map(passages.map((passage) => [passage.chunkId, passage.n]));
     const loaded = await loadPassages(run.ctx, passages.map((passage) => passage.chunkId));
     const numbered = loaded.map((passage) => ({ n: numbers.get(passage.chunkId) as number, passage })).sort((a, b) => a.n - b.n);
     const history = trimHistory(await run.history(), maxHistoryTokens);
-    const messages = composeMessages(run.settings.systemPrompt, history, question, numbered);
+    const { systemPrompt, timeZone } = run.settings;
+    const system = fillTemplate(parseTemplate(template), { systemPrompt, question, date: dayIn(timeZone, new Date()), timeZone, values });
+    const messages = composeMessages(system, history, question, numbered);
     await stream(run, messages, numbered.map(({ passage }) => passage));
     return {};
   },
@@ -42,17 +56,17 @@ export function trimHistory(turns: readonly Turn[], maxTokens: number): readonly
 }
 
 /**
- * The messages for the model. The passages go along as data (`additional_kwargs.passages`), which the offline model
- * reads, and fenced in the system message for all others.
+ * The messages for the model; the system message begins with `instruction`. The passages go along as data
+ * (`additional_kwargs.passages`), which the offline model reads, and fenced in the system message for all others.
  */
 export function composeMessages(
-  systemPrompt: string,
+  instruction: string,
   history: readonly Turn[],
   question: string,
   passages: readonly { readonly n: number; readonly passage: Passage }[],
 ): BaseMessage[] {
   const fenced = passages.map(({ n, passage }) => `<passage n="${n}" document=${JSON.stringify(passage.documentName)}>\n${unfenced(passage.text)}\n</passage>`);
-  const system = passages.length === 0 ? systemPrompt : `${systemPrompt}\n\n${instructions}\n\n${fenced.join('\n')}`;
+  const system = passages.length === 0 ? instruction : `${instruction}\n\n${instructions}\n\n${fenced.join('\n')}`;
   return [
     new SystemMessage(system),
     ...history.map((turn) => (turn.role === 'ASSISTANT' ? new AIMessage(turn.text) : new HumanMessage(turn.text))),
