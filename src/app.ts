@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { accountHooks } from './accounts/hooks.ts';
 import { conditionNode } from './agent/condition-node.ts';
+import { askNode } from './agent/ask-node.ts';
 import { outputNode } from './agent/output-node.ts';
 import { promptNode } from './agent/prompt-node.ts';
+import { currentTime, searchDocuments } from './agent/standard-tools.ts';
+import { toolCallerNode } from './agent/tool-caller-node.ts';
+import { createToolRegistry, type Tool } from './agent/tools.ts';
 import type { App } from './context.ts';
 import { close as closeReaders } from './documents/extract.ts';
 import { defineIngestion } from './documents/ingest.ts';
@@ -46,7 +50,10 @@ import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
 /** What the steps of a graph may do. */
-const nodeTypes = [retrievalNode, conditionNode, promptNode, outputNode] as unknown as readonly NodeType[];
+const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode] as unknown as readonly NodeType[];
+
+/** What models may call. */
+const tools = [searchDocuments, currentTime] as unknown as readonly Tool[];
 
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */
@@ -73,11 +80,14 @@ export interface AppOptions {
   readonly log?: Logger;
   /** Types of nodes beside the product's own. */
   readonly nodeTypes?: readonly NodeType[];
+  /** Tools beside the product's own. */
+  readonly tools?: readonly Tool[];
 }
 
-/** What profiles lend to accounts, and documents to profiles. */
+/** What profiles lend to accounts, and documents and the agent to profiles. */
 accountHooks.workspaceMade = seedProfiles;
 profileHooks.attachDocuments = attachWithin;
+profileHooks.tools = (app) => app.tools.descriptions;
 
 /** Opens everything, in order, and closes what was opened when a later part fails. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<RunningApp> {
@@ -158,6 +168,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       tails: createTails(() => app),
       vectors,
       checkpointer,
+      tools: createToolRegistry([...tools, ...(options.tools ?? [])]),
       graphs: createGraphs(createRegistry([...nodeTypes, ...(options.nodeTypes ?? [])])),
       defaultProfiles: [],
       jwtSecret: await jwtSecret(config, directory?.path ?? null),

@@ -26,7 +26,8 @@ export async function endRun(tx: Context, runId: string, wanted: RunStatus, erro
   const reason = status === wanted ? error : null;
   await scoped(tx, Run).update().set({ status, error: reason, finishedAt: new Date(), leaseOwner: null, leaseUntil: null } as never).where('id', '=', runId).execute();
   const over: NewEvent = { type: 'RunUpdated', payload: { runId, runStatus: status, attempt: run.attempt, error: reason } };
-  if (status === 'CANCELLED' && run.rollback) return { status, events: [...(await forgetMessages(tx, run)), over] };
+  const answered = await closeInterrupts(tx, runId);
+  if (status === 'CANCELLED' && run.rollback) return { status, events: [...answered, ...(await forgetMessages(tx, run)), over] };
   const messageId = run.outputMessageId ?? null;
   if (messageId === null) return { status, events: [over] };
   const messageStatus = status === 'SUCCEEDED' ? 'COMPLETE' : status === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
@@ -34,7 +35,7 @@ export async function endRun(tx: Context, runId: string, wanted: RunStatus, erro
   const blocks = await scoped(tx, MessageBlock).select().select(['kind', 'text']).where('messageId', '=', messageId).orderBy('index').execute();
   const at = { messageId, ...textEnd(blocks) };
   const told: NewEvent[] = [
-    ...(await closeInterrupts(tx, runId)),
+    ...answered,
     ...(await closeCalls(tx, runId)),
     { type: 'MessageCompleted', payload: { messageId } },
     { type: 'UsageReported', payload: { runId, usage: usageOf(run) } },

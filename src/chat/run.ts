@@ -40,6 +40,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
     const models = await modelsOf(ctx);
     const scope: RunScope = {
       runId: run.id,
+      node: '',
       visit: '',
       ctx,
       models,

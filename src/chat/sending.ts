@@ -180,7 +180,9 @@ async function insertRun(
     }
   }
   const enqueued = active.length > 0;
-  const question = await request.question(tx, session, runId);
+  // What was taken back moved the leaf.
+  const { selectedLeafId } = cancelled.length === 0 ? session : await scoped(tx, ChatSession).select().select('selectedLeafId').where('id', '=', session.id).executeTakeFirstOrThrow();
+  const question = await request.question(tx, { ...session, selectedLeafId: selectedLeafId ?? null }, runId);
   const titled = session.title === null && question.isNew && !session.selectedLeafId;
   await scoped(tx, ChatSession)
     .update()

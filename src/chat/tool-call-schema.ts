@@ -1,5 +1,4 @@
 // How calls of tools are asked, and what runs stop to ask people.
-import { UserNode } from '../accounts/schema.ts';
 import { scoped } from '../accounts/scoped.ts';
 import { attempt, builder, decodeId, describedEnum, encodeId, onlyUuids } from '../builder.ts';
 import type { Context } from '../context.ts';

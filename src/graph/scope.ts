@@ -157,6 +157,8 @@ export interface Call {
  */
 export interface RunScope {
   readonly runId: string;
+  /** Id of the node that is visited; empty outside of one. */
+  readonly node: string;
   /** Names this visit of the node within the run; the same when the visit is repeated. Empty outside of a node. */
   readonly visit: string;
   readonly ctx: Context;

@@ -76,6 +76,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, visit:
   let over = false;
   const run: RunScope = {
     runId: scope.runId,
+    node: node.id,
     visit,
     ctx: scope.ctx,
     settings: scope.settings,

@@ -35,6 +35,28 @@ export const defaultGraph: GraphDefinition = {
   ],
 };
 
+/** As the default graph, for a profile whose model may call tools. */
+export const toolGraph: GraphDefinition = {
+  name: 'Answer with passages and tools',
+  version: 1,
+  nodes: [
+    { id: 'retrieval', type: 'retrieval' },
+    { id: 'agent', type: 'toolCaller' },
+    { id: 'output', type: 'output' },
+  ],
+  edges: [
+    { from: START, to: 'retrieval' },
+    { from: 'retrieval', to: 'agent' },
+    { from: 'agent', to: 'output' },
+    { from: 'output', to: END },
+  ],
+};
+
+/** The graph of a profile that names none of its own. */
+export function usualGraph(toolNames: readonly string[]): GraphDefinition {
+  return toolNames.length === 0 ? defaultGraph : toolGraph;
+}
+
 /** Sizes in tokens. */
 export const defaultRetrieval: RetrievalSettings = {
   mode: 'AUTO',

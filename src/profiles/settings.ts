@@ -7,7 +7,7 @@ import { validateDefinition } from '../graph/validate.ts';
 import type { Models } from '../models/catalog.ts';
 import { validate } from '../platform/errors.ts';
 import { modelsOf } from '../providers/catalog.ts';
-import { cachesByDefault, type VersionSettings } from './defaults.ts';
+import { cachesByDefault, usualGraph, type VersionSettings } from './defaults.ts';
 import { knownTools } from './hooks.ts';
 
 type Loose<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
@@ -53,7 +53,11 @@ export function changeSettings(rules: Rules, base: VersionSettings, change: Sett
     graph: change.graph ? { ...change.graph, version: base.graph.version } : null,
   };
   const read = validate(settingsRules(rules, base), given, at);
-  const graph = given.graph ? stored(given.graph) : null;
+  const toolNames = read.toolNames ?? base.toolNames;
+  // Whoever has no graph of their own has the usual one, which is another with tools than without.
+  const isUsual = equal({ ...stored(base.graph), version: 1 }, usualGraph(base.toolNames));
+  const wanted = given.graph ?? (isUsual ? { ...usualGraph(toolNames), version: base.graph.version } : base.graph);
+  const graph = stored(wanted);
   const temperature = read.temperature ?? base.temperature;
   // Nobody deviated from the rule before, so it holds for the new temperature, too.
   const byDefault = base.cacheAnswers === cachesByDefault(base.temperature) ? cachesByDefault(temperature) : base.cacheAnswers;
@@ -64,8 +68,8 @@ export function changeSettings(rules: Rules, base: VersionSettings, change: Sett
     temperature,
     maxOutputTokens: read.maxOutputTokens ?? base.maxOutputTokens,
     retrieval: read.retrieval ?? base.retrieval,
-    toolNames: read.toolNames ?? base.toolNames,
-    graph: graph && !equal(graph, stored(base.graph)) ? { ...graph, version } : base.graph,
+    toolNames,
+    graph: equal(graph, stored(base.graph)) ? base.graph : { ...graph, version },
     cacheAnswers: read.cacheAnswers ?? byDefault,
   };
 }

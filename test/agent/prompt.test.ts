@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { composeMessages, promptNode, trimHistory } from '../../src/agent/prompt-node.ts';
+import { promptNode } from '../../src/agent/prompt-node.ts';
+import { composeMessages, trimHistory } from '../../src/agent/prompt.ts';
 import { dayIn, fillTemplate, parseTemplate } from '../../src/agent/template.ts';
 import type { NodeType } from '../../src/graph/node.ts';
 import { validateDefinition } from '../../src/graph/validate.ts';

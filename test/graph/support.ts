@@ -28,6 +28,7 @@ export function openScope(runId = 'run', answers: Readonly<Record<string, Json>>
     signal: control.signal,
     parts,
     history: () => Promise.resolve([]),
+    node: '',
     visit: '',
     answer: () => '',
     said: () => [],

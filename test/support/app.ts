@@ -15,10 +15,10 @@ export interface TestApp extends Omit<Door, 'leave'> {
   close(drainMs?: number): Promise<void>;
 }
 
-/** Starts an app, in memory or (`onDisk`) in DATA_DIR; close it in afterAll. `env` overrides variables, `log` takes what would be printed, `nodeTypes` are added. */
-export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions & Pick<AppOptions, 'log' | 'nodeTypes'> & { onDisk?: boolean } = {}): Promise<TestApp> {
+/** Starts an app, in memory or (`onDisk`) in DATA_DIR; close it in afterAll. `env` overrides variables, `log` takes what would be printed, `nodeTypes` and `tools` are added. */
+export async function createTestApp(env: Record<string, string> = {}, options: ServerOptions & Pick<AppOptions, 'log' | 'nodeTypes' | 'tools'> & { onDisk?: boolean } = {}): Promise<TestApp> {
   const config = loadConfig({ NODE_ENV: 'test', PORT: '0', LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal', ...env });
-  const app = await createApp(config, { inMemory: !options.onDisk, template: await openAsBlob(inject('databaseTemplate')), ...(options.log && { log: options.log }), ...(options.nodeTypes && { nodeTypes: options.nodeTypes }) });
+  const app = await createApp(config, { inMemory: !options.onDisk, template: await openAsBlob(inject('databaseTemplate')), ...(options.log && { log: options.log }), ...(options.nodeTypes && { nodeTypes: options.nodeTypes }), ...(options.tools && { tools: options.tools }) });
   const server = await startServer(app, options);
   const { leave, ...door } = visit(server.url);
   return {

@@ -12,6 +12,9 @@ export const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sess
   ... on MessageDeleted { messageId }
   ... on MessageCompleted { message { id text } }
   ... on CitationAdded { messageId citation { index } }
+  ... on ToolCallUpdated { messageId blockIndex toolCallStatus toolCall { id name arguments status result error durationMs } }
+  ... on InterruptRaised { interrupt { id kind prompt payload options { value label } responseSchema expiresAt resolvedAt toolCall { id name } } }
+  ... on InterruptResolved { interruptId resolvedBy { id } }
   ... on ModelFellBack { runId errorCode discardedChars }
   ... on RunUpdated { runStatus attempt run { id } }
   ... on TypingChanged { isTyping typing { isAssistant user { id } } } } }`;
@@ -20,7 +23,7 @@ export const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sess
 type Event = any;
 
 interface Block {
-  readonly type: 'MessageDelta' | 'ReasoningDelta';
+  readonly type: 'MessageDelta' | 'ReasoningDelta' | 'ToolCallUpdated';
   readonly text: string;
 }
 
@@ -33,7 +36,7 @@ export interface StrictClient {
   readonly faults: readonly string[];
   /** The visible texts of the answers so far, by message. */
   readonly texts: ReadonlyMap<string, string>;
-  /** Their blocks, visible text and reasoning. */
+  /** Their blocks: visible text, reasoning, and calls of tools. */
   readonly blocks: ReadonlyMap<string, readonly Block[]>;
   /** The final states of the runs, in their order. */
   readonly ends: readonly string[];
@@ -56,7 +59,7 @@ export function createStrictClient(start: string): StrictClient {
     const block = known[blockIndex];
     if (messageId !== streaming) faults.push(`text of a message that does not stream, after ${sequence}`);
     if (blockIndex < known.length - 1 || blockIndex > known.length) faults.push(`text of block ${blockIndex} after ${known.length} blocks`);
-    if (block && block.text !== '' && block.type !== type) faults.push(`${type} in a block of ${block.type}`);
+    if (block && (block.text !== '' || block.type === 'ToolCallUpdated') && block.type !== type) faults.push(`${type} in a block of ${block.type}`);
     if (sequence !== 0 && before !== sequence) faults.push(`text after event ${before}, when ${sequence} was the last`);
     if (offset !== (block?.text.length ?? 0)) faults.push(`text at ${offset} after ${block?.text.length ?? 0} units`);
     known[blockIndex] = { type, text: (block?.text ?? '') + text };
@@ -70,7 +73,7 @@ export function createStrictClient(start: string): StrictClient {
 
   function applyRun({ runStatus, run: { id } }: Event): void {
     if (over.has(id)) faults.push(`${runStatus} of a run that was over`);
-    if (runStatus === 'QUEUED' || runStatus === 'RUNNING') {
+    if (runStatus === 'QUEUED' || runStatus === 'RUNNING' || runStatus === 'INTERRUPTED') {
       running = id;
       return;
     }
@@ -80,11 +83,22 @@ export function createStrictClient(start: string): StrictClient {
     running = null;
   }
 
+  /** The first event about a call puts it behind what is there; the next ones are about the same place. */
+  function applyCall({ messageId, blockIndex }: Event): void {
+    const known = blocks.get(messageId) ?? [];
+    if (messageId !== streaming) faults.push(`a call in a message that does not stream, after ${sequence}`);
+    const block = known[blockIndex];
+    if (block ? block.type !== 'ToolCallUpdated' && block.text !== '' : blockIndex !== known.length) faults.push(`a call in block ${blockIndex} of ${known.length}`);
+    known[blockIndex] = { type: 'ToolCallUpdated', text: '' };
+    setBlocks(messageId, known);
+  }
+
   function applyLogged(event: Event): void {
     const { __typename: type } = event;
     if (sequence !== 0 && event.sequence !== sequence + 1) faults.push(`${type} is number ${event.sequence} after ${sequence}`);
     sequence = event.sequence;
     if (type === 'RunUpdated') applyRun(event);
+    else if (type === 'ToolCallUpdated') applyCall(event);
     else if (type === 'MessageCreated') {
       if (event.message.role !== 'ASSISTANT') return;
       if (streaming !== null) faults.push('a second message streams');

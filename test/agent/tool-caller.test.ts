@@ -1,0 +1,315 @@
+// Tools as a model calls them, through the whole product: what is streamed and stored, what the model is told, and every way
+// in which a call can go wrong.
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineTool, type Tool } from '../../src/agent/tools.ts';
+import { sendTo } from '../support/answers.ts';
+import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
+import { attend, createSession } from '../support/chats.ts';
+import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
+import { createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
+
+/** What the tools of these tests did. */
+const effects: string[] = [];
+const note = defineTool({
+  name: 'note',
+  description: 'Writes something down.',
+  parameters: z.object({ text: z.string().max(20).describe('What.'), times: z.int().min(1).max(3).default(1), kind: z.enum(['SHORT', 'LONG']).optional(), deep: z.object({ tags: z.array(z.string()) }).optional() }),
+  permission: null,
+  requiresApproval: false,
+  hasEffects: true,
+  async execute(args, { afterCommit }) {
+    afterCommit(() => void effects.push(`${args.text}×${args.times}`));
+    return { ...args, noted: true };
+  },
+});
+const launch = defineTool({ ...note, name: 'launch', description: 'Launches.', requiresApproval: true });
+const fail = defineTool({
+  name: 'fail',
+  description: 'Fails.',
+  parameters: z.object({ how: z.enum(['unexpected', 'large']) }),
+  permission: null,
+  requiresApproval: false,
+  hasEffects: false,
+  async execute({ how }) {
+    if (how === 'unexpected') throw new Error('secret of the tool');
+    return 'x'.repeat(30_000);
+  },
+});
+const administer = defineTool({ ...fail, name: 'administer', description: 'Administers.', permission: 'CONFIG_WRITE' });
+const tools = [note, launch, fail, administer] as unknown as Tool[];
+
+let model: ModelServer;
+let respond: (call: ModelCall, turn: number) => void;
+let turn = 0;
+const calls: ModelCall[] = [];
+let parley: TestApp;
+let ada: TestUser;
+let profileId: string;
+beforeAll(async () => {
+  model = await startModelServer();
+  void attend(model, (call) => {
+    calls.push(call);
+    respond(call, ++turn);
+  });
+  parley = await createTestApp(model.env, { tools });
+  ada = await parley.signUp();
+  profileId = await profileWith(ada, { toolNames: ['note', 'launch', 'fail', 'current_time', 'search_documents'] });
+});
+afterAll(async () => {
+  await parley.close();
+  await model.close();
+});
+
+async function profileWith(user: TestUser, more: object): Promise<string> {
+  const input = { name: 'P', systemPrompt: 'Help.', retrieval: { mode: 'OFF' }, ...more };
+  const { createProfile } = await user.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message field } } }', { input });
+  expect(createProfile.userErrors).toEqual([]);
+  return createProfile.profile.id;
+}
+
+const RUN = `query ($id: ID!) { node(id: $id) { ... on Run { status error { code message node } usage { inputTokens } steps { node status } profileVersion { graph { nodes { type } } }
+  outputMessage { status text blocks { __typename ... on TextBlock { text } ... on ToolCallBlock { toolCall { id name } } } toolCalls { id name arguments status result error durationMs } } } } }`;
+
+/** Asks, follows the stream to the end, and compares it with what is stored. */
+async function ask(script: (call: ModelCall, turn: number) => void, user = ada, profile = profileId) {
+  calls.length = 0;
+  turn = 0;
+  respond = script;
+  const sessionId = await createSession(user, profile);
+  const { runId, cursor } = await sendTo(user, sessionId, 'Do it.');
+  const stream = user.subscribe(EVENTS, { s: sessionId, a: cursor });
+  await stream.until(isEnd);
+  stream.stop();
+  const client = createStrictClient(cursor);
+  for (const { chatEvents } of stream.events) client.apply(chatEvents);
+  expect(client.faults).toEqual([]);
+  const { node } = await user.ask(RUN, { id: runId });
+  const blocks = [...client.blocks.values()].at(-1) ?? [];
+  expect(node.outputMessage.blocks.map(({ __typename: type }: { __typename: string }) => type)).toEqual(blocks.map(({ type }) => (type === 'ToolCallUpdated' ? 'ToolCallBlock' : 'TextBlock')));
+  const told = stream.events.flatMap(({ chatEvents: event }) => (event.__typename === 'ToolCallUpdated' ? [`${event.toolCall.name} ${event.toolCallStatus}`] : []));
+  return { ...node, sessionId, told };
+}
+
+const done = (text: string) => (call: ModelCall): void => {
+  call.say(text);
+  call.end();
+};
+/** The results that the model was told in its last question. */
+const results = (): string[] => calls.at(-1)!.body.messages.flatMap((message) => (message.role === 'tool' ? [message.content] : []));
+
+describe('a tool caller', () => {
+  it('makes the calls of a turn one after the other and tells the model what they gave', async () => {
+    effects.length = 0;
+    const given = { text: 'Ärger 😀', times: 3, kind: 'LONG', deep: { tags: ['a', 'b"c'] } };
+    const run = await ask((call, turn) => {
+      if (turn > 1) return done('It is noted.')(call);
+      call.say('Let me see. ');
+      call.request({ name: 'note', arguments: given }, { name: 'note', arguments: { text: 'two' } });
+    });
+    expect(run).toMatchObject({ status: 'SUCCEEDED', error: null, usage: { inputTokens: 14 }, outputMessage: { status: 'COMPLETE', text: 'Let me see. It is noted.' } });
+    expect(run.profileVersion.graph.nodes.map(({ type }: { type: string }) => type)).toEqual(['retrieval', 'toolCaller', 'output']);
+    expect(run.outputMessage.toolCalls).toMatchObject([
+      { name: 'note', arguments: given, status: 'SUCCEEDED', result: { ...given, noted: true }, error: null, durationMs: expect.any(Number) },
+      { name: 'note', arguments: { text: 'two' }, status: 'SUCCEEDED', result: { text: 'two', times: 1, noted: true } },
+    ]);
+    expect(run.outputMessage.blocks).toEqual([
+      { __typename: 'TextBlock', text: 'Let me see. ' },
+      ...run.outputMessage.toolCalls.map(({ id, name }: { id: string; name: string }) => ({ __typename: 'ToolCallBlock', toolCall: { id, name } })),
+      { __typename: 'TextBlock', text: 'It is noted.' },
+    ]);
+    expect(run.told).toEqual(['note PENDING', 'note PENDING', 'note RUNNING', 'note SUCCEEDED', 'note RUNNING', 'note SUCCEEDED']);
+    expect(effects).toEqual(['Ärger 😀×3', 'two×1']);
+    expect(run.steps.map(({ node }: { node: string }) => node)).toEqual(['retrieval', 'agent', 'agent', 'agent', 'agent', 'output']);
+    const { messages, tools: offered } = calls[1]!.body;
+    expect(offered!.map((tool) => tool.function.name)).toEqual(['note', 'launch', 'fail', 'current_time', 'search_documents']);
+    expect(offered![0]!.function.parameters).toMatchObject({ type: 'object', required: ['text'], properties: { text: { maxLength: 20, description: 'What.' }, kind: { enum: ['SHORT', 'LONG'] } } });
+    const [, , asked, first, second] = messages;
+    expect(asked).toMatchObject({ role: 'assistant', content: 'Let me see. ' });
+    expect(asked!.tool_calls!.map((call) => JSON.parse(call.function.arguments))).toEqual([given, { text: 'two' }]);
+    expect([first, second].map((message) => message!.tool_call_id)).toEqual(asked!.tool_calls!.map(({ id }) => id));
+    expect(JSON.parse(first!.content)).toEqual({ ...given, noted: true });
+  });
+
+  it('keeps turns apart whose calls the model numbers alike', async () => {
+    const run = await ask((call, turn) => (turn > 2 ? done('Done.')(call) : call.request({ name: 'note', arguments: { text: `turn ${turn}` } })));
+    expect(run.outputMessage.toolCalls.map(({ result }: { result: { text: string } }) => result.text)).toEqual(['turn 1', 'turn 2']);
+    expect(calls[2]!.body.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'tool', 'assistant', 'tool']);
+    const ids = calls[2]!.body.messages.flatMap(({ tool_calls: requested = [] }) => requested.map(({ id }) => id));
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  it('looks at the clock in the zone of the user', async () => {
+    const run = await ask((call, turn) => (turn > 1 ? done('It is late.')(call) : call.request({ name: 'current_time', arguments: { timeZone: 'Asia/Tokyo' } }, { name: 'current_time', arguments: { timeZone: 'Nowhere' } })));
+    expect(run.outputMessage.toolCalls).toMatchObject([{ result: { timeZone: 'Asia/Tokyo' } }, { result: { timeZone: 'UTC' } }]);
+  });
+
+  it.each<[string, { name: string; arguments: object | string }, RegExp]>([
+    ['a tool that does not exist', { name: 'destroy', arguments: {} }, /There is no tool "destroy"\. Tools: note, /],
+    ['a tool that the profile does not name', { name: 'administer', arguments: { how: 'large' } }, /There is no tool "administer"/],
+    ['arguments of the wrong shape', { name: 'note', arguments: { text: 5 } }, /do not fit: .*expected string/s],
+    ['arguments that are no JSON', { name: 'note', arguments: '{"text": ' }, /no JSON object/],
+    ['arguments that are far too long', { name: 'note', arguments: { text: 'x'.repeat(60_000) } }, /more than 50,000 characters/],
+  ])('%s: the model is told once, and the run goes on', async (_what, wrong, error) => {
+    const run = await ask((call, turn) => (turn === 1 ? call.request(wrong) : done('Sorry.')(call)));
+    expect(run).toMatchObject({ status: 'SUCCEEDED', outputMessage: { text: 'Sorry.', toolCalls: [{ status: 'FAILED', result: null, error: expect.stringMatching(error) }] } });
+    expect(JSON.parse(results()[0]!)).toEqual({ error: run.outputMessage.toolCalls[0].error });
+    expect(run.told).toEqual([`${wrong.name} FAILED`]);
+    const again = await ask((call) => call.request(wrong));
+    expect(again).toMatchObject({ status: 'FAILED', error: { code: 'VALIDATION_FAILED', node: 'agent', message: expect.stringMatching(error) } });
+    expect(calls).toHaveLength(2);
+  });
+
+  it('goes on when a wrong call is followed by a right one, and then by a wrong one', async () => {
+    const wrong = { name: 'note', arguments: {} };
+    const run = await ask((call, turn) => (turn === 1 || turn === 3 ? call.request(wrong) : turn === 2 ? call.request({ name: 'note', arguments: { text: 'right' } }) : done('Well.')(call)));
+    expect(run).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [{ status: 'FAILED' }, { status: 'SUCCEEDED' }, { status: 'FAILED' }] } });
+  });
+
+  it('tells what fails unexpectedly without saying why, and what is too large', async () => {
+    const run = await ask((call, turn) => (turn === 1 ? call.request({ name: 'fail', arguments: { how: 'unexpected' } }, { name: 'fail', arguments: { how: 'large' } }) : done('Sorry.')(call)));
+    expect(run).toMatchObject({
+      status: 'SUCCEEDED',
+      outputMessage: { toolCalls: [{ status: 'FAILED', error: 'The tool failed unexpectedly.' }, { status: 'FAILED', result: null, error: expect.stringMatching(/30,002 characters; at most 20,000/) }] },
+    });
+    expect(results().join()).not.toContain('secret');
+  });
+
+  it('ends a model that calls without end', async () => {
+    const run = await ask((call) => call.request({ name: 'note', arguments: { text: 'again' } }));
+    expect(run).toMatchObject({ status: 'FAILED', error: { code: 'LIMIT_EXCEEDED', node: 'agent', message: expect.stringContaining('in 8 turns') } });
+    expect(calls).toHaveLength(8);
+  });
+
+  it('makes at most eight calls of one turn', async () => {
+    const run = await ask((call, turn) => (turn === 1 ? call.request(...Array.from({ length: 11 }, (_, index) => ({ name: 'note', arguments: { text: `${index}` } }))) : done('Many.')(call)));
+    expect(run.outputMessage.toolCalls.map(({ status }: { status: string }) => status)).toEqual([...Array(8).fill('SUCCEEDED'), ...Array(3).fill('FAILED')]);
+  });
+
+  it('offers only what the person may do', async () => {
+    const admin = await profileWith(ada, { toolNames: ['administer', 'note'] });
+    await ask(done('Nothing.'), ada, admin);
+    expect(calls[0]!.body.tools!.map((tool) => tool.function.name)).toEqual(['administer', 'note']);
+    const member = await parley.signUpInto(ada, 'MEMBER');
+    const run = await ask((call, turn) => (turn === 1 ? call.request({ name: 'administer', arguments: { how: 'large' } }) : done('No.')(call)), member, admin);
+    expect(calls[0]!.body.tools!.map((tool) => tool.function.name)).toEqual(['note']);
+    expect(run.outputMessage.toolCalls).toMatchObject([{ status: 'FAILED', error: expect.stringContaining('There is no tool') }]);
+  });
+
+  it('asks a model without tools as the prompt node would', async () => {
+    const offline = await profileWith(ada, { toolNames: ['note'], modelId: Buffer.from('Model:offline:extractive').toString('base64url') });
+    const run = await ask(() => undefined, ada, offline);
+    expect(run).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [] } });
+    expect(run.outputMessage.text).not.toBe('');
+  });
+
+  it('shows its calls in a copy of the chat, too, and lets them be read by nobody else', async () => {
+    const run = await ask((call, turn) => (turn === 1 ? call.request({ name: 'note', arguments: { text: 'mine' } }) : done('Noted.')(call)));
+    const { chatSession } = await ada.ask('query ($id: ID!) { chatSession(id: $id) { leaves { id } } }', { id: run.sessionId });
+    const { forkChatSession } = await ada.ask(
+      'mutation ($input: ForkChatSessionInput!) { forkChatSession(input: $input) { session { id messages(last: 1) { nodes { blocks { __typename ... on ToolCallBlock { toolCall { name result } } } toolCalls { name } } } } userErrors { message } } }',
+      { input: { sessionId: run.sessionId, fromMessageId: chatSession.leaves[0].id } },
+    );
+    expect(forkChatSession.userErrors).toEqual([]);
+    expect(forkChatSession.session.messages.nodes[0]).toEqual({
+      blocks: [{ __typename: 'ToolCallBlock', toolCall: { name: 'note', result: { text: 'mine', times: 1, noted: true } } }, { __typename: 'TextBlock' }],
+      toolCalls: [{ name: 'note' }],
+    });
+  });
+});
+
+describe('a call that needs approval', () => {
+  const RESUME = 'mutation ($input: ResumeRunInput!) { resumeRun(input: $input) { run { id status } userErrors { code message field } } }';
+  const asksFirst = (call: ModelCall, turn: number): void => (turn === 1 ? call.request({ name: 'launch', arguments: { text: 'rocket' } }) : done('As you say.')(call));
+
+  async function waiting(user = ada) {
+    calls.length = 0;
+    turn = 0;
+    effects.length = 0;
+    respond = asksFirst;
+    const sessionId = await createSession(user, profileId);
+    const sent = await sendTo(user, sessionId, 'Launch it.');
+    const stream = user.subscribe(EVENTS, { s: sessionId, a: sent.cursor });
+    await stream.until(({ chatEvents }) => chatEvents.runStatus === 'INTERRUPTED');
+    const { interrupt } = stream.events.find(({ chatEvents }) => chatEvents.__typename === 'InterruptRaised')!.chatEvents;
+    return { ...sent, sessionId, stream, interrupt };
+  }
+  const answer = (interruptId: string, response: unknown, user = ada) => user.ask(RESUME, { input: { interruptId, response } });
+
+  it.each([
+    [{ approved: true }, ['launch PENDING', 'launch AWAITING_APPROVAL', 'launch RUNNING', 'launch SUCCEEDED'], ['rocket×1'], null],
+    [{ approved: false, reason: 'Not on a Sunday.' }, ['launch PENDING', 'launch AWAITING_APPROVAL', 'launch REJECTED'], [], 'Not on a Sunday.'],
+    [{ approved: false }, ['launch PENDING', 'launch AWAITING_APPROVAL', 'launch REJECTED'], [], 'A person did not allow this call.'],
+  ])('waits for a person, and does as told: %j', async (response, told, did, error) => {
+    const { interrupt, sessionId, runId, stream, cursor } = await waiting();
+    expect(interrupt).toMatchObject({ kind: 'APPROVAL', prompt: expect.stringContaining('"launch"'), payload: { name: 'launch', arguments: { text: 'rocket' } }, options: [], toolCall: { name: 'launch' }, resolvedAt: null });
+    expect(effects).toEqual([]);
+    const seen = await ada.ask('query ($id: ID!) { chatSession(id: $id) { pendingInterrupts { id kind } activeRun { status outputMessage { status toolCalls { status } } } } }', { id: sessionId });
+    expect(seen.chatSession).toEqual({ pendingInterrupts: [{ id: interrupt.id, kind: 'APPROVAL' }], activeRun: { status: 'INTERRUPTED', outputMessage: { status: 'INTERRUPTED', toolCalls: [{ status: 'AWAITING_APPROVAL' }] } } });
+    for (const wrong of [true, 'yes', {}, { approved: 'yes' }, { approved: true, reason: 5 }, []]) {
+      const { resumeRun } = await answer(interrupt.id, wrong);
+      expect(resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'VALIDATION_FAILED', field: expect.arrayContaining(['response']) }] });
+    }
+    expect((await answer(interrupt.id, response)).resumeRun).toMatchObject({ run: { id: runId, status: 'QUEUED' }, userErrors: [] });
+    await stream.until(isEnd);
+    stream.stop();
+    const client = createStrictClient(cursor);
+    for (const { chatEvents } of stream.events) client.apply(chatEvents);
+    expect(client.faults).toEqual([]);
+    expect(client.ends).toEqual(['SUCCEEDED']);
+    expect(stream.events.flatMap(({ chatEvents: event }) => (event.__typename === 'ToolCallUpdated' ? [`${event.toolCall.name} ${event.toolCallStatus}`] : []))).toEqual(told);
+    expect(stream.events.map(({ chatEvents }) => chatEvents.__typename)).not.toContain('MessageTruncated');
+    expect(stream.events.find(({ chatEvents }) => chatEvents.__typename === 'InterruptResolved')!.chatEvents).toMatchObject({ interruptId: interrupt.id, resolvedBy: { id: expect.any(String) } });
+    expect(effects).toEqual(did);
+    const { node } = await ada.ask(RUN, { id: runId });
+    expect(node).toMatchObject({ status: 'SUCCEEDED', usage: { inputTokens: 14 }, outputMessage: { text: 'As you say.', toolCalls: [{ error }] } });
+    expect((await answer(interrupt.id, response)).resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'INTERRUPT_ALREADY_RESOLVED', field: ['interruptId'] }] });
+    const { viewer } = await ada.ask('query ($from: DateTime!, $to: DateTime!) { viewer { usage(from: $from, to: $to) { inputTokens } } }', { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 3_600_000) });
+    expect(viewer.usage.inputTokens).toBeGreaterThanOrEqual(14);
+  });
+
+  it('is answered once by fifty who answer at the same time, and has one effect', async () => {
+    const { interrupt, stream } = await waiting();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => answer(interrupt.id, { approved: true })));
+    const codes = answers.map(({ resumeRun }) => resumeRun.userErrors[0]?.code ?? 'OK').sort();
+    expect(codes).toEqual([...Array(49).fill('INTERRUPT_ALREADY_RESOLVED'), 'OK']);
+    await stream.until(isEnd);
+    stream.stop();
+    expect(effects).toEqual(['rocket×1']);
+  });
+
+  it('can be cancelled in place of an answer, and taken back with the whole question', async () => {
+    for (const policy of ['cancelRun', 'INTERRUPT', 'ROLLBACK']) {
+      const { interrupt, sessionId, runId, stream, cursor } = await waiting();
+      respond = done('Something else.');
+      if (policy === 'cancelRun') await ada.ask('mutation ($id: ID!) { cancelRun(input: { runId: $id }) { run { status } userErrors { message } } }', { id: runId });
+      else await sendTo(ada, sessionId, 'Rather not.', { ifRunning: policy });
+      await stream.until(({ chatEvents }) => chatEvents.runStatus === 'CANCELLED');
+      if (policy !== 'cancelRun') await stream.until(({ chatEvents }) => chatEvents.runStatus === 'SUCCEEDED');
+      stream.stop();
+      const client = createStrictClient(cursor);
+      for (const { chatEvents } of stream.events) client.apply(chatEvents);
+      expect(client.faults).toEqual([]);
+      const { node } = await ada.ask(RUN, { id: runId });
+      if (policy === 'ROLLBACK') expect(node).toMatchObject({ status: 'CANCELLED', outputMessage: null });
+      else expect(node).toMatchObject({ status: 'CANCELLED', outputMessage: { status: 'CANCELLED', toolCalls: [{ status: 'FAILED', error: expect.stringContaining('ended before') }] } });
+      expect((await answer(interrupt.id, { approved: true })).resumeRun.userErrors).toMatchObject([{ code: 'INTERRUPT_ALREADY_RESOLVED' }]);
+      expect((await ada.ask('query ($id: ID!) { chatSession(id: $id) { pendingInterrupts { id } } }', { id: sessionId })).chatSession.pendingInterrupts).toEqual([]);
+      expect(effects).toEqual([]);
+    }
+  });
+
+  it("is nobody else's to answer, and an id that names nothing is told as such", async () => {
+    const { interrupt, stream, runId } = await waiting();
+    const mallory = await parley.signUp('Mallory');
+    for (const [user, id] of [[mallory, interrupt.id], [ada, Buffer.from(`Interrupt:${randomUUID()}`).toString('base64url')], [ada, runId], [ada, 'nonsense']] as const) {
+      const { resumeRun } = await answer(id, { approved: true }, user);
+      expect(resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'NOT_FOUND', field: ['interruptId'] }] });
+    }
+    expect((await mallory.ask('query ($id: ID!) { node(id: $id) { id } }', { id: interrupt.id })).node).toBeNull();
+    await ada.ask('mutation ($id: ID!) { cancelRun(input: { runId: $id }) { run { status } } }', { id: runId });
+    await stream.until(isEnd);
+    stream.stop();
+  });
+});
