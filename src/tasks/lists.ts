@@ -1,0 +1,61 @@
+// Lists by name: "my grocery list", "the list of books to read", "list for school supplies", "groceries".
+import { createVerbs, deleteVerbs, functionWords, showVerbs } from './lexicon.ts';
+import type { When } from './when.ts';
+import { isMark, Phrases, type Range, type Word } from './words.ts';
+
+const listWords = new Set(['list', 'lists', 'checklist', 'catalogue', 'register']);
+/** Names that say of themselves that they are lists. */
+const selfNamed = new Set(['groceries', 'todo', 'todos', 'to-do', 'to-dos']);
+const generic = new Set('a an the my our your this that these those all any some every new list lists checklist catalogue register blank empty whole entire current latest other another open existing fresh last first next old items item default me'.split(' '));
+const toDo = new Phrases('to do, things to do, to-do, stuff to do, to buy, to get, things to buy');
+const rightLeads = new Phrases('of, for, called, named, titled, labeled, labelled, about, with the name, with name, by the name of, to do');
+const rightEnds = new Set(['please', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'i', 'but', 'me', 'today', 'so']);
+
+/** The lists that are spoken of, in order; a range covers the name and the word "list". */
+export function findLists(words: readonly Word[], whens: readonly When[]): Range[] {
+  const when = new Set(whens.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, offset) => from + offset)));
+  const found: Range[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = (words[at] as Word).word;
+    if (at < (found.at(-1)?.to ?? 0) || !(listWords.has(word) || selfNamed.has(word))) continue;
+    if (selfNamed.has(word) && listWords.has(words[at + 1]?.word ?? '')) continue;
+    let from = at;
+    if (listWords.has(word)) while (from > 0 && at - from < 4 && !when.has(from - 1) && isName(words, from - 1)) from--;
+    const before = Math.max(0, from - 3);
+    for (let start = before; start < from; start++) if (toDo.at(words, start) === from - start) from = start;
+    const to = listWords.has(word) ? rightEnd(words, at + 1, when) : at + 1;
+    found.push({ from, to });
+  }
+  return found;
+}
+
+function isName(words: readonly Word[], at: number): boolean {
+  const word = words[at]?.word ?? '';
+  if (word === "'s") return at > 0 && !/^(?:what|it|that|let|where|who|how)$/.test(words[at - 1]?.word ?? '');
+  return !isMark(word) && !functionWords.has(word) && !generic.has(word) && !verbs.has(word) && createVerbs.at(words, at) === 0 && deleteVerbs.at(words, at) === 0 && showVerbs.at(words, at) === 0;
+}
+
+const verbs = new Set('want make made need put have has got going start started get go is called please into onto thing things'.split(' '));
+
+/** The end of a name that follows: "list of jewels to be bought", "list called party time". */
+function rightEnd(words: readonly Word[], at: number, when: ReadonlySet<number>): number {
+  const lead = rightLeads.at(words, at);
+  if (lead === 0) return at;
+  if (words[at]?.word === 'to') return at + lead;
+  let end = at + lead;
+  if (/^(?:me|my|the|a|today|tomorrow|this|us)$/.test(words[end]?.word ?? '') && words[at]?.word === 'for') {
+    if (/^(?:me|us)$/.test(words[end]?.word ?? '')) return at;
+  }
+  while (end < words.length && end - at < 8 && !when.has(end) && !isMark(words[end]?.word) && !rightEnds.has(words[end]?.word ?? '')) end++;
+  return end > at + lead ? end : at;
+}
+
+/** Whether a list goes without a name: "the list", "a new list". */
+export function isGenericList(words: readonly Word[], { from, to }: Range): boolean {
+  return words.slice(from, to).every(({ word }) => generic.has(word) || word === 'for' || word === 'of');
+}
+
+/** The bare name of a list as `Understood.list` gives it, lower case: "grocery list" → "grocery", "list of books" → "books", "to do list" → "to do". */
+export function listName(list: string): string {
+  return list.toLowerCase().replace(/^(?:(?:my|the|a|an|our|new) )*(?:lists?|checklist|catalogue|register) (?:of|for|called|named|titled|about|to) (?:(?:my|the|a) )?/, '').replace(/ (?:lists?|checklist)$/, '').trim();
+}

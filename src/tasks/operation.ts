@@ -1,0 +1,168 @@
+// Decides what an utterance asks for. The word that leads it, after "please", "can you" and the like, decides in most
+// sentences; questions and looks into the calendar may end in a second command ("find my next event and delete it").
+import {
+  approvals, availability, coreNouns, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, otherNouns, otherVerbs, prefixes, questionWords, refusals, remindPhrases, showVerbs,
+} from './lexicon.ts';
+import { changeOf, type ChangePlace } from './change.ts';
+import type { When } from './when.ts';
+import { isMark, Phrases, type Word } from './words.ts';
+
+/** What may be done: the first four to tasks, `confirm` and `reject` answer what the assistant said, `none` is not about tasks. */
+export type Operation = 'create' | 'query' | 'update' | 'delete' | 'confirm' | 'reject' | 'none';
+
+/** An operation, how sure the rules are (0..1), where its command begins (a word), and for an update what is to change. */
+export interface Decision {
+  readonly operation: Operation;
+  readonly confidence: number;
+  readonly head: number;
+  readonly change?: ChangePlace;
+}
+
+/** Decides by rules alone; `whens` are the expressions of time in the words. */
+export function decide(words: readonly Word[], whens: readonly When[]): Decision {
+  const head = commandStart(words);
+  const decided = (operation: Operation, confidence: number, at = head): Decision => ({ operation, confidence, head: at });
+  if (words.every(({ word }) => isMark(word))) return decided('none', 1);
+
+  const said = feedback(words);
+  if (said) return decided(said.operation, said.confidence, 0);
+  const about = subjects(words, whens);
+
+  const change = changeOf(words, head, whens);
+  if (change) return { ...decided('update', change.confidence), change };
+
+  const asks = (questionWords.at(words, head) > 0 || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head);
+  if (remindPhrases.at(words, head) > 0 && !asks) return decided('create', 0.95);
+  if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
+  if (asks) {
+    const second = laterCommand(words, head + 1);
+    if (second && about.core) return decided(second.operation, 0.75, second.at);
+    if (about.core || (about.event && !about.other) || (about.own && !about.other)) return decided('query', about.core ? 0.9 : 0.7);
+    return decided('none', 0.7);
+  }
+  if (otherVerbs.at(words, head) > 0 && !about.core) return decided('none', 0.7);
+  const second = laterCommand(words, head);
+  if (second?.operation === 'delete' && (about.core || second.at === head)) return decided('delete', 0.75, second.at);
+  if (createVerbs.at(words, head) > 0) {
+    if (about.core) return decided('create', 0.9);
+    if (about.other) return decided('none', 0.6);
+    return decided('create', about.event || whens.length > 0 ? 0.8 : 0.5);
+  }
+  if (deletedForms.find(words) >= 0 && (about.core || whens.length > 0)) return decided('delete', 0.7);
+  if (second) return decided(second.operation, 0.7, second.at);
+  return undirected(words, head, whens, about);
+}
+
+/** No verb leads: a statement ("i have a meeting at noon"), a duty ("pay the rent"), or the thing itself ("dentist today at nine"). */
+function undirected(words: readonly Word[], head: number, whens: readonly When[], about: Subjects): Decision {
+  const decided = (operation: Operation, confidence: number): Decision => ({ operation, confidence, head });
+  const dated = whens.length > 0;
+  const looksUp = lookUpNouns.find(words) >= 0 && !/^(?:list|lists)$/.test(words[head]?.word ?? '');
+  if (about.core) {
+    if (looksUp) return decided('query', 0.6);
+    return decided('create', dated ? 0.7 : 0.5);
+  }
+  if (about.other) return decided('none', 0.6);
+  if (dutyVerbs.at(words, head) > 0) return decided('create', dated ? 0.7 : 0.5);
+  if (about.event && (dated || statements.at(words, head) > 0)) return decided('create', 0.6);
+  if (dated && statements.find(words) >= 0) return decided('create', 0.5);
+  return decided('none', 0.5);
+}
+
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
+
+/** What the words are about. `own`: the asker's time or things, without a noun for them ("am i free on sunday"). */
+interface Subjects {
+  readonly core: boolean;
+  readonly event: boolean;
+  readonly own: boolean;
+  readonly other: boolean;
+}
+
+function subjects(words: readonly Word[], whens: readonly When[]): Subjects {
+  const mine = words.some(({ word }) => /^(?:i|my|me|i'm|i've|we|our|i'll)$/.test(word));
+  return {
+    core: coreNouns.find(words) >= 0,
+    event: eventNouns.find(words) >= 0,
+    own: mine && availability.find(words) >= 0 && (whens.length > 0 || /^(?:what|what's|whats|do|am|when)$/.test(words[0]?.word ?? '')),
+    other: otherNouns.find(words) >= 0,
+  };
+}
+
+/** Where the command begins: after greetings, politeness and wishes. */
+function commandStart(words: readonly Word[]): number {
+  let at = 0;
+  while (at < words.length) {
+    if (isMark(words[at]?.word)) {
+      at++;
+      continue;
+    }
+    // "don't forget to" and "remember to" are prefixes of a duty, and a request for a reminder by themselves.
+    if (remindPhrases.at(words, at) > 0) break;
+    const length = prefixes.at(words, at);
+    if (length === 0) break;
+    // "do i have", "now what": a question is not a prefix; "i need milk" keeps its verb.
+    if (words[at]?.word === 'do' && length === 1 && deleteVerbs.at(words, at + 1) === 0 && createVerbs.at(words, at + 1) === 0) break;
+    at += length;
+  }
+  return at < words.length ? at : 0;
+}
+
+/** "remind me when to …" asks; "tell me to call mom" and "let me know when it is five" ask for a reminder. */
+function remindsOfDuty(words: readonly Word[], head: number): boolean {
+  const length = remindPhrases.at(words, head);
+  return length > 0 && length >= showVerbs.at(words, head);
+}
+
+/** Whether a verb of taking away is about tasks: "clean my calendar", "delete item four", but not "turn off the lights", "clean the floor". */
+function takesAway(words: readonly Word[], head: number, about: Subjects): boolean {
+  if (about.core) return true;
+  if (weakDelete.at(words, head) > 0) return about.event && !about.other;
+  return true;
+}
+
+const weakDelete = new Phrases('clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
+
+/** A second command: "… and delete it", "… can you remind me", ", put it on thursday". */
+function laterCommand(words: readonly Word[], from: number): { operation: Operation; at: number } | null {
+  for (let at = from; at < words.length; at++) {
+    const before = words[at - 1]?.word ?? '';
+    const led = at === from || commandLeads.has(before) || isMark(before);
+    if (remindPhrases.at(words, at) > 0 && (led || /^(?:remind|notify|wake)$/.test(words[at]?.word ?? ''))) {
+      if (/^(?:me|us)$/.test(words[at + 1]?.word ?? '') || led) return { operation: 'create', at };
+    }
+    if (deleteVerbs.at(words, at) > 0 && (led || /^(?:it|them|that|those)$/.test(words[at + deleteVerbs.at(words, at)]?.word ?? ''))) return { operation: 'delete', at };
+    if (at > from && led && secondCreate.at(words, at) > 0) return { operation: 'create', at };
+  }
+  return null;
+}
+
+const commandLeads = new Set(['and', 'then', 'please', 'you', 'to', ',', '.']);
+const secondCreate = new Phrases('add, create, make, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
+
+/** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */
+function feedback(words: readonly Word[]): { operation: 'confirm' | 'reject'; confidence: number } | null {
+  let known = 0;
+  let all = 0;
+  let approving = 0;
+  let refusing = 0;
+  for (let at = 0; at < words.length;) {
+    if (isMark(words[at]?.word)) {
+      at++;
+      continue;
+    }
+    const refusal = refusals.at(words, at);
+    const approval = approvals.at(words, at);
+    const length = Math.max(refusal, approval, feedbackFiller.at(words, at));
+    if (refusal > 0 && refusal >= approval) refusing++;
+    else if (approval > 0) approving++;
+    if (length > 0) known += length;
+    all += Math.max(length, 1);
+    at += Math.max(length, 1);
+  }
+  if (approving + refusing === 0 || known < all - (all > 6 ? 1 : 0)) return null;
+  const first = words.findIndex(({ word }) => !isMark(word));
+  if (questionWords.at(words, first) > 0 && approvals.at(words, first) === 0 && refusals.at(words, first) === 0) return null;
+  return { operation: refusing > 0 ? 'reject' : 'confirm', confidence: known === all ? 0.9 : 0.7 };
+}

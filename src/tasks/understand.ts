@@ -1,0 +1,125 @@
+// What an utterance about tasks says, by rules of English alone: the operation, and the words of the sentence that name the
+// task, its list, its day and time, people and place. It answers within the request, costs nothing and needs no model.
+import type { TaskStatus } from './change.ts';
+import { isGenericList, findLists } from './lists.ts';
+import { decide, type Operation } from './operation.ts';
+import { findPeople, findPlace } from './people.ts';
+import { findPriority, type TaskPriority } from './priority.ts';
+import { titleParts } from './title.ts';
+import { findWhens, type When } from './when.ts';
+import { wordsOf, type Range, type Word } from './words.ts';
+
+export type { Operation, TaskPriority, TaskStatus };
+
+/** A property that words of the text give. */
+export type SpanProperty = 'title' | 'list' | 'dateText' | 'timeText' | 'recurrence' | 'location' | 'people' | 'priority' | 'tags' | 'newTitle' | 'newDue';
+
+/** Words of the text that give a property: `text.slice(start, end)`, UTF-16 offsets, end exclusive. */
+export interface Span {
+  readonly property: SpanProperty;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What an update sets. A property that is not named stays as it is; tags are added. */
+export interface Change {
+  readonly status?: TaskStatus;
+  readonly title?: string;
+  /** The new day or time, as said; read it with `resolveDue`. */
+  readonly dueText?: string;
+  readonly priority?: TaskPriority;
+  readonly tags?: readonly string[];
+}
+
+/** What was understood. Texts are verbatim; where a property stands in several places, its parts are joined by one space. */
+export interface Understood {
+  readonly operation: Operation;
+  /** How sure the rules are, 0..1; below 0.6 nothing but the absence of a better reading speaks for the operation. */
+  readonly confidence: number;
+  /** What the task is called, or for a query, an update and a delete: the words to look for. Null when the sentence names none. */
+  readonly title: string | null;
+  /** The list as said ("grocery list", "list of books"); null for "the list" alone. `listName` gives its bare name. */
+  readonly list: string | null;
+  readonly dateText: string | null;
+  readonly timeText: string | null;
+  /** Day and time in the order of the sentence without repetition, for `resolveDue`; of an update, those that tell which task is meant. */
+  readonly dueText: string | null;
+  readonly recurrence: string | null;
+  readonly location: string | null;
+  readonly people: readonly string[];
+  readonly priority: TaskPriority | null;
+  /** Tags without their #, lower case. */
+  readonly tags: readonly string[];
+  /** Whether all that match are meant ("all my meetings", "everything on friday", "clear my calendar"). */
+  readonly all: boolean;
+  /** What an update sets; null for every other operation. */
+  readonly change: Change | null;
+  /** Where all of this stands in the text, in order. */
+  readonly spans: readonly Span[];
+}
+
+/** Understands one utterance, of any length and language; what the rules do not know comes back as `none` with empty properties. Never throws. */
+export function understand(text: string): Understood {
+  const words = wordsOf(text);
+  const whens = findWhens(words);
+  const decision = decide(words, whens);
+  const { operation, confidence, change } = decision;
+  const lists = findLists(words, whens);
+  const priority = findPriority(words);
+  const newDue = change?.due;
+  const described = newDue ? whens.filter((when) => when.to <= newDue.from || when.from >= newDue.to) : whens;
+  const people = findPeople(words, whens);
+  const place = findPlace(words, whens, lists);
+
+  const spans: Span[] = [];
+  const mark = (property: SpanProperty, ranges: readonly Range[]): void => {
+    for (const { from, to } of ranges) {
+      const start = (words[from] as Word).start;
+      const end = (words[to - 1] as Word).end;
+      spans.push({ property, start, end, text: text.slice(start, end) });
+    }
+  };
+  mark('title', titleParts(words, whens, lists, decision, priority?.range));
+  mark('list', lists.filter((range) => !isGenericList(words, range)));
+  mark('dateText', described.filter(({ kind, alsoDate }) => kind === 'date' || alsoDate));
+  mark('timeText', described.filter(({ kind }) => kind === 'time' || kind === 'lead'));
+  mark('recurrence', described.filter(({ kind }) => kind === 'recurrence'));
+  mark('location', place ? [place] : []);
+  mark('people', people);
+  if (priority) mark('priority', [priority.range]);
+  mark('tags', words.flatMap(({ word }, from) => (/^#[^#]/.test(word) ? [{ from, to: from + 1 }] : [])));
+  mark('newTitle', change?.title ? [change.title] : []);
+  mark('newDue', newDue ? [newDue] : []);
+  spans.sort((a, b) => a.start - b.start || a.end - b.end);
+
+  const textOf = (property: SpanProperty): string | null => spans.filter((span) => span.property === property).map((span) => span.text).join(' ') || null;
+  const tags = [...new Set(spans.filter(({ property }) => property === 'tags').map((span) => span.text.slice(1).toLowerCase()))];
+  return {
+    operation, confidence, priority: priority?.priority ?? null, tags,
+    title: textOf('title'), list: textOf('list'), dateText: textOf('dateText'), timeText: textOf('timeText'), recurrence: textOf('recurrence'), location: textOf('location'),
+    dueText: dueText(text, words, described),
+    people: spans.filter(({ property }) => property === 'people').map((span) => span.text),
+    all: meansAll(words, operation),
+    change: change ? {
+      ...(change.status && { status: change.status }),
+      ...(change.title && { title: textOf('newTitle') as string }),
+      ...(newDue && { dueText: textOf('newDue') as string }),
+      ...(change.priority && { priority: change.priority }),
+      ...(change.tagged && { tags }),
+    } : null,
+    spans,
+  };
+}
+
+/** The day and time of the task; how long before it somebody wants to be reminded is no part of when it is due. */
+function dueText(text: string, words: readonly Word[], whens: readonly When[]): string | null {
+  return whens.filter(({ kind, alsoDate }) => kind === 'date' || kind === 'time' || alsoDate).map(({ from, to }) => text.slice((words[from] as Word).start, (words[to - 1] as Word).end)).join(' ') || null;
+}
+
+function meansAll(words: readonly Word[], operation: Operation): boolean {
+  const said = words.some(({ word }, at) => /^(?:all|everything|entire|whole|every|each)$/.test(word) && !/^(?:day|days|at)$/.test(words[at + 1]?.word ?? ''));
+  // "clear my calendar", "empty the list": the whole of it, unless something is taken from it.
+  const wholly = operation === 'delete' && words.some(({ word }, at) => /^(?:calendar|calender|calendars|schedule|agenda|list|lists)$/.test(word) && !words.slice(Math.max(0, at - 6), at).some((before) => /^(?:from|off|on|in|to|of)$/.test(before.word)));
+  return said || wholly;
+}
