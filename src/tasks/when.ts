@@ -1,5 +1,6 @@
 // Finds the words of an utterance that say when: dates, times of day, recurrences, and the lead of a reminder ("an hour
 // before"). One pass from left to right; at each word the longest reading wins.
+import { clockAt, hourOfPart, meridiemLength } from './clock.ts';
 import { cardinalAt, countAt, ordinalAt, yearAt } from './numbers.ts';
 import { Phrases, type Word } from './words.ts';
 
@@ -16,7 +17,6 @@ const weekday = new Set(weekdays.split(' '));
 const plainWeekday = new Set('monday tuesday wednesday thursday friday saturday sunday'.split(' '));
 const repeatingDay = new Set(['mondays', 'tuesdays', 'wednesdays', 'thursdays', 'fridays', 'saturdays', 'sundays', 'weekdays', 'weekends', 'mornings', 'evenings', 'afternoons', 'nights']);
 const month = new Set('january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec'.split(' '));
-const dayPart = new Set(['morning', 'afternoon', 'evening', 'night', 'noon', 'midday', 'midnight', 'lunchtime', 'bedtime']);
 const days = new Phrases('today, tomorrow, yesterday, tomorow, tommorow, tommorrow, tomorrows, todays, tmrw, tmr, the day after tomorrow, day after tomorrow, the day before yesterday, day before yesterday, day after, next day, following day, all day, all days');
 const period = new Set(['day', 'days', 'week', 'weeks', 'weekend', 'weekends', 'month', 'months', 'year', 'years', 'quarter', 'fortnight']);
 const clockUnit = new Set(['minute', 'minutes', 'min', 'mins', 'hour', 'hours', 'hr', 'hrs', 'second', 'seconds']);
@@ -68,7 +68,7 @@ function recurrenceLength(plain: readonly string[], words: readonly Word[], inde
     }
     const end = dayListEnd(plain, at);
     if (end > at) return { length: end - index, alsoDate: true };
-    if (period.has(plain[at] ?? '') || clockUnit.has(plain[at] ?? '') || dayPart.has(plain[at] ?? '') || month.has(plain[at] ?? '')) {
+    if (period.has(plain[at] ?? '') || clockUnit.has(plain[at] ?? '') || hourOfPart.has(plain[at] ?? '') || month.has(plain[at] ?? '')) {
       return { length: at + 1 - index, alsoDate: !clockUnit.has(plain[at] ?? '') };
     }
     return at > index + 1 && ordinalAt(plain, index + 1) ? { length: at - index, alsoDate: true } : none;
@@ -226,14 +226,7 @@ const ordinalCloses = new Set(['at', 'for', 'from', 'in', 'to', 'with', 'and', '
 /** Whether a time with its half of the day begins at a word: the "five" of "march five pm" is an hour, not a day. */
 function isClock(plain: readonly string[], index: number): boolean {
   const hour = cardinalAt(plain, index);
-  return hour !== null && isMeridiem(plain, index + hour.length) > 0;
-}
-
-/** The length of "am", "p.m", "p m", "a . m" at a word. */
-function isMeridiem(plain: readonly string[], index: number): number {
-  const word = plain[index] ?? '';
-  if (['am', 'pm', 'a.m', 'p.m'].includes(word)) return plain[index + 1] === '.' && word.includes('.') ? 2 : 1;
-  return (word === 'a' || word === 'p') && plain[index + 1] === 'm' ? 2 : 0;
+  return hour !== null && meridiemLength(plain, index + hour.length) > 0;
 }
 
 /** "eleven am", "half past six", "between three and four pm", "after seven", "noon", "tonight", "in the morning", "this evening", "later". */
@@ -241,10 +234,10 @@ function timeLength(plain: readonly string[], index: number, last: When | undefi
   const word = plain[index] as string;
   if (word === 'tonight' || word === 'tonights') return 1 + possessive(plain, index + 1);
   if (word === 'good') return 0;
-  if (dayPart.has(word) && plain[index - 1] !== 'good') return 1;
+  if (hourOfPart.has(word) && plain[index - 1] !== 'good') return 1;
   if (['this', 'the', 'late', 'early', 'tomorrow'].includes(word) && word !== 'tomorrow') {
     const part = ['late', 'early'].includes(plain[index + 1] ?? '') ? index + 2 : index + 1;
-    if (dayPart.has(plain[part] ?? '') && (word !== 'the' || plain[index - 1] === 'in')) return part + 1 - index;
+    if (hourOfPart.has(plain[part] ?? '') && (word !== 'the' || plain[index - 1] === 'in')) return part + 1 - index;
   }
   if (word === 'later' && ['today', 'this', 'in', 'on'].includes(plain[index + 1] ?? '')) return plain[index + 1] === 'today' ? 2 : 1;
   if (word === 'between' || word === 'from') {
@@ -266,61 +259,10 @@ function timeLength(plain: readonly string[], index: number, last: When | undefi
 
 /** The length of a time of the clock at a word. A bare number is one only when the words before it say so (`expected`). */
 function clockLength(plain: readonly string[], index: number, expected: boolean): number {
-  const word = plain[index] ?? '';
-  if (/^\d{1,2}[:.]\d{2}(?:[ap]m)?$/.test(word)) return meridiemEnd(plain, index + 1) - index;
-  if (/^\d{1,2}(?:am|pm)$/.test(word)) return 1;
-  if (dayPart.has(word) && expected) return 1;
-  if (['half', 'quarter'].includes(word) || (word === 'a' && plain[index + 1] === 'quarter')) {
-    const at = word === 'a' ? index + 2 : index + 1;
-    const hour = ['past', 'to', 'till', 'before', 'after'].includes(plain[at] ?? '') ? cardinalAt(plain, at + 1) : null;
-    if (hour) return meridiemEnd(plain, at + 1 + hour.length) - index;
-  }
-  const first = cardinalAt(plain, index);
-  if (!first || first.value > 59) return 0;
-  let at = index + first.length;
-  // "twenty to five", "ten minutes past six"
-  const minuteWord = ['minutes', 'minute', 'mins', 'min'].includes(plain[at] ?? '') ? 1 : 0;
-  if (['past', 'to', 'till', 'before', 'after'].includes(plain[at + minuteWord] ?? '') && (minuteWord || plain[at] === 'past' || first.value % 5 === 0)) {
-    const hour = cardinalAt(plain, at + minuteWord + 1);
-    const end = hour ? at + minuteWord + 1 + hour.length : 0;
-    if (hour && (minuteWord || plain[at] === 'past') && hour.value <= 24) return meridiemEnd(plain, end) - index;
-  }
-  if (first.value > 24) return 0;
-  let exact = false;
-  if (plain[at] === 'hundred') {
-    at++;
-    exact = true;
-    const and = plain[at] === 'and' ? 1 : 0;
-    const minutes = cardinalAt(plain, at + and);
-    if (minutes && minutes.value < 60 && (and || minutes.value >= 10)) at += and + minutes.length;
-    if (plain[at] === 'hours') at++;
-  } else if (plain[at] === "o'clock" || plain[at] === 'oclock' || (plain[at] === 'o' && plain[at + 1] === 'clock')) {
-    at += plain[at] === 'o' ? 2 : 1;
-    exact = true;
-    expected = true;
-  } else {
-    const oh = plain[at] === 'oh' || plain[at] === 'o' ? 1 : 0;
-    const minutes = cardinalAt(plain, at + oh);
-    if (minutes && minutes.value < 60 && (oh ? minutes.value < 10 : minutes.value >= 10) && first.length === 1) {
-      at += oh + minutes.length;
-      exact = minutes.value % 5 === 0 && /^\p{L}+$/u.test(word);
-    }
-  }
-  const end = meridiemEnd(plain, at);
-  if (end > at) return end - index;
-  if (['in', 'at'].includes(plain[at] ?? '')) {
-    const part = plain[at + 1] === 'the' ? at + 2 : at + 1;
-    if (dayPart.has(plain[part] ?? '')) return part + 1 - index;
-  }
-  if (expected && (exact || closesTime(plain, at))) return at - index;
-  return exact && plain[at - 1] !== 'hundred' ? at - index : 0;
-}
-
-function meridiemEnd(plain: readonly string[], index: number): number {
-  let end = index + isMeridiem(plain, index);
-  if (plain[end] === 'sharp') end++;
-  if (end > index && plain[end] === 'in' && plain[end + 1] === 'the' && dayPart.has(plain[end + 2] ?? '')) end += 3;
-  return end;
+  if (expected && hourOfPart.has(plain[index] ?? '')) return 1;
+  const clock = clockAt(plain, index);
+  if (!clock) return 0;
+  return clock.half || clock.sure || (expected && closesTime(plain, index + clock.length)) ? clock.length : 0;
 }
 
 const timeCloses = new Set([
