@@ -4,7 +4,7 @@
 import * as chrono from 'chrono-node';
 import { clockAt, hourOfPart, type Clock } from './clock.ts';
 import { cardinalAt, countAt, ordinalAt, yearAt } from './numbers.ts';
-import { findWhens } from './when.ts';
+import { findWhens, type When } from './when.ts';
 import { isMark, Phrases, wordsOf } from './words.ts';
 import { instantOf, wallAt } from './zone.ts';
 
@@ -72,33 +72,38 @@ function dayWall(year: number, month: number, day: number): number | null {
 
 const unitMs = new Map([['second', 1000], ['minute', 60_000], ['min', 60_000], ['hour', hourMs], ['hr', hourMs]]);
 
-/** "in two hours", "an hour and a half from now", "fifteen minutes": exact spans from now, or before a time that follows ("ten minutes before noon"). */
+/** "in two hours", "an hour and a half from now", "fifteen minutes": exact spans from now; also from a time or day that follows ("ten minutes before noon", "two days after friday"). */
 function readCounted(text: string, now: Date, nowWall: number, timeZone: string): Due | null {
-  const plain = wordsOf(text).map(({ word }) => word);
+  const plain = wordsOf(text).map(({ word }) => word).filter((word) => !isMark(word));
   if (plain.length === 1 && plain[0] === 'now') return { dueAt: now, isDateOnly: false };
   let at = ['in', 'after', 'within'].includes(plain[0] ?? '') ? 1 : 0;
   if (plain[at] === 'the' && plain[at + 1] === 'next') at += 2;
   if (['another', 'about', 'next'].includes(plain[at] ?? '')) at++;
   let span = 0;
+  let days = 0;
   for (let parts = 0; parts < 3; parts++) {
     const count = countAt(plain, at) ?? bigCount(plain[at]);
-    const unit = count ? unitMs.get((plain[at + count.length] ?? '').replace(/s$/, '')) : undefined;
-    if (!count || !unit) break;
-    span += count.value * unit;
+    if (!count) break;
+    const name = (plain[at + count.length] ?? '').replace(/s$/, '');
+    const unit = unitMs.get(name);
+    if (!unit && !unitDays.has(name)) break;
+    if (unit) span += count.value * unit;
+    else days += count.value * (unitDays.get(name) as number);
     at += count.length + 1;
     if (plain[at] === 'and' && plain[at + 1] === 'a' && plain[at + 2] === 'half') {
-      span += unit / 2;
+      span += (unit ?? 0) / 2;
       at += 3;
     }
     if (plain[at] === 'and') at++;
   }
-  if (span === 0) return null;
-  const rest = plain.slice(at).filter((word) => !isMark(word));
-  if (rest.length === 0 || ['from now', 'later', 'more', 'hence', 'time', 'from today'].includes(rest.join(' '))) return { dueAt: new Date(now.getTime() + span), isDateOnly: false };
-  if (!['before', 'prior', 'after', 'from', 'past'].includes(rest[0] as string)) return null;
+  const rest = plain.slice(at);
+  if (span > 0 && days === 0 && ['', 'from now', 'later', 'more', 'hence', 'time'].includes(rest.join(' '))) return { dueAt: new Date(now.getTime() + span), isDateOnly: false };
+  if (span + days === 0 || rest.length < 2 || !['before', 'prior', 'after', 'from', 'past'].includes(rest[0] as string)) return null;
   const anchor = readWords(rest.slice(rest[1] === 'to' ? 2 : 1).join(' '), now, nowWall, timeZone);
+  if (!anchor || (anchor.isDateOnly && span > 0)) return null;
   const sign = rest[0] === 'before' || rest[0] === 'prior' ? -1 : 1;
-  return anchor && !anchor.isDateOnly ? { dueAt: new Date(anchor.dueAt.getTime() + sign * span), isDateOnly: false } : null;
+  const wall = wallAt(anchor.dueAt.getTime(), timeZone) + sign * Math.round(days) * dayMs;
+  return { dueAt: new Date((days > 0 ? instantOf(wall, timeZone) : anchor.dueAt.getTime()) + sign * span), isDateOnly: anchor.isDateOnly };
 }
 
 function bigCount(word: string | undefined): { value: number; length: number } | null {
@@ -107,58 +112,91 @@ function bigCount(word: string | undefined): { value: number; length: number } |
 
 /** A day and a time in any order; either may be missing. */
 function readWords(text: string, now: Date, nowWall: number, timeZone: string): Due | null {
-  const plain = wordsOf(text).map(({ word }) => word.replace(/[–—]/g, '-')).filter((word) => !/^[,;!?]$/.test(word));
-  const words = wordsOf(plain.join(' '));
+  const words = wordsOf(text).filter(({ word }) => !/^[,;!?]$/.test(word));
+  const plain = words.map(({ word }) => word);
   const today = Math.floor(nowWall / dayMs) * dayMs;
-  let day: Day | null = null;
+  const whens = findWhens(words);
+  const { clock, part, unread } = readTime(plain, whens);
+  if (unread && (whens.length > 0 || clock)) return null;
+  const day = readDays(plain, whens, today) ?? (whens.length === 0 && !clock ? byChrono(plain, today) : null);
+  const endsDay = !clock && endOfDay.find(words) >= 0;
+  if (!day && !clock && !part) return null;
+  const isDateOnly = !clock && !part && !endsDay;
+  const due = (wall: number): Due => {
+    const minutes = endsDay ? 24 * 60 - 1 : isDateOnly ? firstHour * 60 : minutesOf(clock, part, !day || wall === today ? nowWall - wall : null);
+    return { dueAt: new Date(instantOf(wall + minutes * 60_000, timeZone)), isDateOnly };
+  };
+  const first = due(day?.wall ?? today);
+  if (!day) return first.dueAt > now ? first : due(today + dayMs);
+  const passed = isDateOnly && !day.passes ? day.wall < today : first.dueAt <= now;
+  return passed && day.forward ? due(day.forward(day.wall)) : first;
+}
+
+const endOfDay = new Phrases('end of day, end of the day, end of today, end of this day');
+
+/** The first time of the clock and the first part of the day in the words; `unread` when digits are left that are no time ("25:00", "32nd"). */
+function readTime(plain: readonly string[], whens: readonly When[]): { clock: Clock | null; part: string | null; unread: boolean } {
   let clock: Clock | null = null;
   let part: string | null = null;
-  const readTime = (from: number, to: number): void => {
+  let unread = false;
+  const read = (from: number, to: number): void => {
     for (let at = from; at < to;) {
       const found = clockAt(plain, at);
-      const said = plain.slice(at, found ? at + found.length : at + 1).find((word) => hourOfPart.has(word));
-      part ??= said ?? null;
+      part ??= plain.slice(at, at + (found?.length ?? 1)).find((word) => hourOfPart.has(word)) ?? null;
       if (found && clock === null) clock = found;
-      // "between three and four pm": the half that is said last holds for both.
+      // "between three and four pm": the half that is said last holds for both, unless that would end before it begins.
       else if (found?.half && clock && !clock.half && !clock.exact) clock = { ...clock, half: clock.hour > found.hour && found.half === 'pm' && clock.hour < 12 ? 'am' : found.half };
       at += found?.length ?? 1;
     }
   };
+  // What stands alone between expressions is a time when it is a number, and nothing else: "four", "monday 5".
+  const readRest = (from: number, to: number): void => {
+    const rest = plain.slice(from, to).filter((word) => !fillers.has(word));
+    if (rest.length > 0 && clockAt(rest, 0)?.length === rest.length) read(from, to);
+    else unread ||= rest.some((word) => /\d/.test(word));
+  };
   let rest = 0;
-  const readRest = (to: number): void => {
-    const only = plain.slice(rest, to).filter((word) => !fillers.has(word));
-    if (only.length > 0 && clockAt(only, 0)?.length === only.length) readTime(rest, to);
-  };
-  const whens = findWhens(words);
-  for (const when of whens) {
-    readRest(when.from);
-    rest = when.to;
-    if (when.kind === 'time' && !relativeDay.has(plain[when.from] as string)) readTime(when.from, when.to);
-    if (when.kind === 'recurrence') readTime(when.from, when.to);
-    if (when.kind !== 'time' || when.alsoDate) day ??= readDay(plain.slice(when.from, when.to), today);
+  for (const { kind, from, to } of whens) {
+    readRest(rest, from);
+    rest = to;
+    if (kind === 'time' || kind === 'recurrence') read(from, to);
   }
-  readRest(plain.length);
-  if (plain.slice(-3).join(' ') === 'end of day' || (/^(?:by )?(?:the )?end of (?:the )?day$/.test(plain.join(' ')))) day = { wall: today };
-  if (whens.length === 0 && !clock) day = byChrono(plain, today);
-  if (!day && !clock && !part) return null;
-  const dayEnds = plain.includes('end') && plain.includes('day') && /end of (?:the )?(?:day|today)/.test(plain.join(' ')) && !clock;
-  const at = (wall: number): number => {
-    if (dayEnds) return wall + dayMs - 60_000;
-    if (!clock && !part) return wall + firstHour * hourMs;
-    return wall + minutesOf(clock, part, day === null || wall === today ? nowWall - wall : null) * 60_000;
-  };
-  const due = (wall: number): Due => ({ dueAt: new Date(instantOf(at(wall), timeZone)), isDateOnly: !clock && !part && !dayEnds });
-  if (!day) {
-    const next = due(today);
-    return next.dueAt > now ? next : due(today + dayMs);
+  readRest(rest, plain.length);
+  return { clock, part, unread };
+}
+
+/** The day that the expressions name together: "friday next week", "friday the thirteenth", "tonight". */
+function readDays(plain: readonly string[], whens: readonly When[], today: number): Day | null {
+  const named: string[][] = [];
+  for (const { kind, alsoDate, from, to } of whens) {
+    const said = plain.slice(from, to).filter((word) => word !== "'s");
+    if (kind === 'date' || alsoDate) named.push(said);
+    // "this evening" is of today, even when it is over.
+    else if (said[0] === 'this' || said[0] === 'later') named.push(['today']);
   }
-  const first = due(day.wall);
-  const passed = first.isDateOnly && !day.passes ? day.wall < today : first.dueAt <= now;
-  return passed && day.forward ? due(day.forward(day.wall)) : first;
+  const weekday = named.findIndex((said) => said.length === 1 && weekdayNames.includes(said[0] as string));
+  if (weekday >= 0 && named.length > 1) {
+    const index = weekdayNames.indexOf((named[weekday] as string[])[0] as string);
+    const week = named.map((said) => (said.at(-1) === 'week' ? readDay(said, today) : null)).find((found) => found !== null);
+    if (week) return { wall: week.wall + (index - ((weekdayOf(week.wall) + 6) % 7)) * dayMs };
+  }
+  for (const said of named) {
+    const day = readDay(said, today);
+    if (day) return day;
+  }
+  return null;
+}
+
+const weekdayNames = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
+
+/** The first day of a repeating one that falls on a weekday ("friday the thirteenth"); the day itself when none does soon. */
+function onWeekday(day: Day, weekday: number, today: number): Day {
+  let { wall } = day;
+  for (let tries = 0; tries < 48 && (weekdayOf(wall) !== weekday || wall < today) && day.forward; tries++) wall = day.forward(wall);
+  return weekdayOf(wall) === weekday ? { wall } : day;
 }
 
 const fillers = new Set(['at', 'by', 'around', 'about', 'on', 'from', 'until', 'till', 'before', 'after', 'the', 'for', '-', 'to', '@', 'sharp']);
-const relativeDay = new Set(['later']);
 
 /**
  * Minutes after midnight. A time without its half of the day is by day: 06:00–11:59 stay, one to five and twelve are after noon;
@@ -198,6 +236,9 @@ function readDay(said: readonly string[], today: number): Day | null {
   const relative = relativeDays.get(text);
   if (relative !== undefined) return { wall: today + relative * dayMs };
   if (anyDay.at(wordsOf(text), 0) > 0) return { wall: today, forward: (wall) => wall + dayMs, passes: true };
+  const weekday = weekdayNames.indexOf(plain[0] as string);
+  const ordinal = weekday >= 0 ? readOrdinal(plain.slice(1), today) : null;
+  if (ordinal) return onWeekday(ordinal, (weekday + 1) % 7, today);
   return readEnd(plain, today) ?? readStep(plain, today) ?? readWeekend(plain, today) ?? readOrdinal(plain, today) ?? byChrono(plain, today);
 }
 
@@ -292,15 +333,15 @@ function readOrdinal(plain: readonly string[], today: number): Day | null {
   const rest = plain.slice(at + ordinal.length).filter((word) => word !== 'of' && word !== 'the').join(' ');
   if (!['', 'this month', 'next month', 'month', 'every month', 'each month'].includes(rest)) return null;
   const date = new Date(today);
-  let month = date.getUTCFullYear() * 12 + date.getUTCMonth() + (rest === 'next month' ? 1 : 0);
+  const month = date.getUTCFullYear() * 12 + date.getUTCMonth() + (rest === 'next month' ? 1 : 0);
   const nextWith = (from: number): number => {
     let found = from;
     while (new Date(monthWall(found + 1) - dayMs).getUTCDate() < ordinal.value) found++;
     return found;
   };
-  month = nextWith(month);
-  const wall = monthWall(month) + (ordinal.value - 1) * dayMs;
-  return { wall, ...(rest !== 'this month' && { forward: () => monthWall(nextWith(month + 1)) + (ordinal.value - 1) * dayMs }) };
+  const dayIn = (from: number): number => monthWall(nextWith(from)) + (ordinal.value - 1) * dayMs;
+  const forward = (wall: number): number => dayIn(new Date(wall).getUTCFullYear() * 12 + new Date(wall).getUTCMonth() + 1);
+  return { wall: dayIn(month), ...(rest !== 'this month' && { forward }) };
 }
 
 /** Names of days and months, and dates in digits. */
@@ -309,8 +350,13 @@ function byChrono(plain: readonly string[], today: number): Day | null {
   // Chrono reckons with the clock of this process: there, noon of the same day exists in every zone of the world.
   const noon = new Date(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate(), 12);
   const backward = plain.some((word) => past.has(word));
-  const [result] = chrono.parse(inDigits(plain).join(' '), noon, { forwardDate: !backward });
-  if (!result || result.text.length === 0) return null;
+  const digits = inDigits(plain).join(' ');
+  if (impossibleDay.test(digits)) return null;
+  const parse = (said: string): chrono.ParsedResult | undefined => chrono.parse(said, noon, { forwardDate: !backward })[0];
+  // 29 February is no day of this year in most years: it is the next that there is.
+  const leap = leapDay.test(digits) ? [0, 1, 2, 3, 4, 5, 6, 7, 8].map((years) => parse(`${digits} ${date.getUTCFullYear() + years}`)).find((found) => found && found.start.date() >= noon) : undefined;
+  const result = leap ?? parse(digits);
+  if (!result) return null;
   const { start } = result;
   const certain = start.isCertain('day') || start.isCertain('weekday') || start.isCertain('month') || start.isCertain('year');
   if (!certain) return null;
@@ -320,6 +366,9 @@ function byChrono(plain: readonly string[], today: number): Day | null {
   // 29 February comes again after four or eight years, not after one.
   return { wall, ...(!start.isCertain('year') && { forward: (from) => nextYear(from) }) };
 }
+
+const impossibleDay = /\b(?:3[2-9]|[4-9]\d)(?:st|nd|rd|th)\b/;
+const leapDay = /^(?:29(?:th)? (?:of )?feb(?:ruary)?|feb(?:ruary)? 29(?:th)?)$/;
 
 function nextYear(wall: number): number {
   const date = new Date(wall);

@@ -218,6 +218,7 @@ function calendarDayLength(plain: readonly string[], index: number): number {
   const closed = plain[after] === undefined || !/[\p{L}\p{N}]/u.test(plain[after]) || ordinalCloses.has(plain[after]) || isClock(plain, after);
   // "the first item" and "on the fifth floor" are no dates; from the thirteenth on, an ordinal after "on the" hardly is anything else.
   const late = number.value > 12;
+  if (index === 0 && after === plain.length) return after;
   return (closed && (prepared || late)) || (prepared && late) ? after - index : 0;
 }
 
