@@ -18,9 +18,15 @@ export const createVerbs = new Phrases(`
   throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, update my calendar with, update the calendar with, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
 `);
 
+/** Verbs among them that make many things besides tasks: alone, without a noun of the domain or a time, they say nothing. */
+export const vagueCreateVerbs = new Phrases('make, start, begin, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, get me a, input, track, compose, form, generate');
+
+/** "an item to be added", "my calendar has to be updated with". */
+export const createdForms = new Phrases('to be added, be added, to be created, be created, to be updated with, be updated with, to be set, to be scheduled, to be put, to be included, to be noted');
+
 /** Phrases that ask for a reminder, whatever stands beside them. */
 export const remindPhrases = new Phrases(`
-  remind, remind me, reminder to, remember, remember that, notify, notify me, notification for, notifications for, alert me, alert, wake me, wake me up, wake up, get me up, wake us, ping me, nudge me, warn me, buzz me, call me for, call me to, prompt me, tell me to, let me know when it is, tell me when it is, let me know when it's, tell me when it's
+  remind, remind me, reminder to, remember, remember that, notify, notify me, notification for, notifications for, alert me, alert, wake me, wake me up, wake up, get me up, wake us, ping me, nudge me, warn me, buzz me, call me for, call me to, prompt me, tell me to, get up at, get up, wake, let me know when it is, tell me when it is, let me know when it's, tell me when it's
   don't let me forget, do not let me forget, dont let me forget, make sure i, make sure i don't, make sure that i, ensure i, ensure that i, give me a reminder, give me an alert, send me a reminder, send me an alert, i need a reminder, i need an alarm, i want an alarm, i want a reminder, i need a new, i want a new, i would like a new, i'd like a new
   don't forget, do not forget, dont forget
 `);
@@ -31,6 +37,12 @@ export const deleteVerbs = new Phrases(`
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
   do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, throw away, throw out, forget the, forget my, forget alarm, undo, rid
 `);
+
+/** Verbs among them that mean nothing else, wherever in a sentence they stand. */
+export const plainDeleteVerbs = new Phrases('delete, remove, erase, cancel, get rid of, eliminate, clear my, clear the, clear all, discard');
+
+/** Verbs whose particle stands behind their object: "take milk off my list", "cross the report off". */
+export const partingVerbs = new Phrases('take, cross, strike, scratch, turn, switch, get, pull, knock, tick, move, keep, put, change');
 
 /** The same, said of the thing: "this event to be removed", "is no longer needed". */
 export const deletedForms = new Phrases(`
@@ -55,24 +67,37 @@ export const coreNouns = new Phrases(`
 
 /** Events of a calendar by name. */
 export const eventNouns = new Phrases(`
-  party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, holidays, vacation, trip, visit, flight, exam, exams, test, interview, call, church, gym, practice, practise, session, workshop, webinar, seminar, training, reservation, date, day off, birthday, anniversary, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, yoga, rehearsal
+  party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, holidays, vacation, trip, visit, flight, exam, exams, test, interview, call, church, gym, practice, practise, session, workshop, webinar, seminar, training, reservation, lunch date, dinner date, day off, birthday, anniversary, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, yoga, rehearsal
   presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program, programme, program, payment, bill, bills, rent, mortgage, graduation, shower, launch, trip, tickets, plan, activity, activities, function, get together, playdate, dentist, doctor, doctors, shopping, groceries, grocery, milk, eggs, bread, conference call, project, report, homework, essay, presentation, duties, work, medicine, medication, pills
 `);
 
-/** "am i free", "do i have anything on": asked of a calendar without naming it. */
+/** "am i free", "do i have anything on": asked of one's own time without naming the calendar. */
 export const availability = new Phrases(`
-  free, busy, available, booked, open, anything, something, going on, coming up, doing, up to, happening, planned, scheduled, supposed to, next, have to, need to, got on, got going, plans, left to do, do i have, have i, i have, i need, should i, must i, i got, i set, i make, i made, lined up, in store, pending, upcoming, to complete, to buy, to pick up, remaining, are set, is set, set for
+  free, busy, available, booked, anything, something, doing, up to, supposed to, next, have to, got on, plans, do i have, have i, i have, i got, i set, i make, i made, remaining, are set, is set, set for, to buy, to pick up, to get, to complete, to finish
+`);
+
+/** The same, clear even without "i" when a day or time is named: "what's going on tomorrow". */
+export const happening = new Phrases(`
+  going on, coming up, planned, scheduled, lined up, in store, pending, upcoming, left to do, left for, to be done, on the agenda, due, on for, happening
+`);
+
+/** The beginning of a question for one's own duties. */
+export const ownDuties = new Phrases(`
+  what do i need, what do i have, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, what am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, do i have something
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */
 export const otherNouns = new Phrases(`
   weather, rain, raining, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
-  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, chess, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
+  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
 `);
+
+/** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */
+export const sendingVerbs = new Phrases('play, send, send out, email, e-mail, mail, reply, respond, forward, tweet, post, start playing, start play, compose, write an email, write a mail, write email, begin playing');
 
 /** Verbs of what an assistant does itself, other than tasks. */
 export const otherVerbs = new Phrases(`
-  play, send, email, mail, reply, respond, order, tweet, post, dim, brighten, mute, unmute, increase, decrease, lower, raise, louder, quieter, shuffle, queue, skip, pause, resume, translate, convert, calculate, define, compute, navigate, drive, sing, sell, recommend, suggest, vacuum, hoover, brew, download, stream, listen, forward, compose an email, compose a mail, write an email, write a mail, write email, what does, who is, who was, spell, search the web, google, rate, like this, dislike
+  order, dim, brighten, mute, unmute, increase, decrease, lower, raise, louder, quieter, shuffle, queue, skip, pause, resume, translate, convert, calculate, define, compute, navigate, drive, sing, sell, recommend, suggest, vacuum, hoover, brew, download, stream, listen, what does, who is, who was, spell, search the web, google, rate, like this, dislike
 `);
 
 /** Verbs of duties: a bare "pay the rent on friday" or "buy milk" is worth a task. */
@@ -82,7 +107,7 @@ export const dutyVerbs = new Phrases(`
 
 /** Words of approval. */
 export const approvals = new Phrases(`
-  yes, yeah, yep, yeap, yup, yea, ya, sure, ok, okay, correct, correctly, correcly, right, exactly, exact, perfect, perfectly, great, good, nice, fine, fantastic, wonderful, excellent, amazing, awesome, absolutely, definitely, certainly, of course, agree, agreed, confirmed, confirm, affirmative, indeed, true, alright, brilliant, well done, good job, go ahead, do it, go for it, proceed, that's it, thats it, sounds good, looks good, please do, by all means, cool, superb, precisely, accurate, totally, approved, approve, accept, accepted, got it, you got it, you got that, you get it, strongly agree, make it so, continue, why not, works for me
+  yes, yeah, yep, yeap, yup, yea, ya, sure, ok, okay, correct, correctly, correcly, right, exactly, exact, perfect, perfectly, great, good, nice, fine, fantastic, wonderful, excellent, amazing, awesome, absolutely, definitely, certainly, of course, agree, agreed, confirmed, affirmative, indeed, true, alright, brilliant, well done, good job, go ahead, do it, go for it, proceed, that's it, thats it, sounds good, looks good, please do, by all means, cool, superb, precisely, accurate, totally, approved, approve, accept, accepted, got it, you got it, you got that, you get it, strongly agree, make it so, continue, why not, works for me
 `);
 
 /** Words of refusal. */

@@ -1,7 +1,8 @@
 // Decides what an utterance asks for. The word that leads it, after "please", "can you" and the like, decides in most
 // sentences; questions and looks into the calendar may end in a second command ("find my next event and delete it").
 import {
-  approvals, availability, coreNouns, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, otherNouns, otherVerbs, prefixes, questionWords, refusals, remindPhrases, showVerbs,
+  approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, happening, otherNouns, otherVerbs, ownDuties, partingVerbs, plainDeleteVerbs,
+  prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs,
 } from './lexicon.ts';
 import { changeOf, type ChangePlace } from './change.ts';
 import type { When } from './when.ts';
@@ -31,33 +32,69 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   const change = changeOf(words, head, whens);
   if (change) return { ...decided('update', change.confidence), change };
 
-  const asks = (questionWords.at(words, head) > 0 || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head);
-  if (remindPhrases.at(words, head) > 0 && !asks) return decided('create', 0.95);
+  const asks = (questionWords.at(words, head) > 0 || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head, whens);
+  if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !asks) return decided('create', 0.95);
+  if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
+  if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
+  if (sendingVerbs.at(words, head) > 0) return decided('none', 0.7);
   if (asks) {
-    const second = laterCommand(words, head + 1);
+    const second = laterCommand(words, head + 1, navigation.at(words, head) > 0 ? 'anywhere' : 'after and');
     if (second && about.core) return decided(second.operation, 0.75, second.at);
-    if (about.core || (about.event && !about.other) || (about.own && !about.other)) return decided('query', about.core ? 0.9 : 0.7);
+    if (about.core || about.duties || ((about.event || about.own) && !about.other)) return decided('query', about.core ? 0.9 : 0.7);
     return decided('none', 0.7);
   }
   if (otherVerbs.at(words, head) > 0 && !about.core) return decided('none', 0.7);
-  const second = laterCommand(words, head);
-  if (second?.operation === 'delete' && (about.core || second.at === head)) return decided('delete', 0.75, second.at);
   if (createVerbs.at(words, head) > 0) {
+    if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
     if (about.other) return decided('none', 0.6);
-    return decided('create', about.event || whens.length > 0 ? 0.8 : 0.5);
+    if (about.event || whens.length > 0) return decided('create', 0.8);
+    return vagueCreateVerbs.at(words, head) > 0 ? decided('none', 0.5) : decided('create', 0.5);
   }
+  if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
   if (deletedForms.find(words) >= 0 && (about.core || whens.length > 0)) return decided('delete', 0.7);
-  if (second) return decided(second.operation, 0.7, second.at);
+  const second = laterCommand(words, head, 'anywhere');
+  if (second && (second.operation === 'create' || about.core || about.event)) return decided(second.operation, 0.75, second.at);
   return undirected(words, head, whens, about);
 }
+
+const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
+const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
+
+function restIsEmpty(words: readonly Word[], from: number): boolean {
+  return words.slice(from).every(({ word }) => isMark(word) || /^(?:please|now|thanks|right|here|everything|immediately)$/.test(word));
+}
+
+/** "take milk off my list", "turn the alarm off": a verb whose particle comes within a few words. */
+function partsFrom(words: readonly Word[], head: number): boolean {
+  if (partingVerbs.at(words, head) === 0) return false;
+  for (let at = head + 1; at < words.length && at - head < 9; at++) {
+    const word = words[at]?.word ?? '';
+    if (word === 'off' || word === 'away' || (words[head]?.word === 'take' && (word === 'from' || word === 'out'))) return true;
+    if (/^(?:to|into|on|and)$/.test(word)) return false;
+  }
+  return false;
+}
+
+/** "tell me on tuesday to give jane a call". */
+function remindsLater(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  const length = tellMe.at(words, head);
+  if (length === 0) return false;
+  let at = head + length;
+  if (/^(?:on|at|in|by)$/.test(words[at]?.word ?? '')) at++;
+  const when = whens.find(({ from }) => from === at);
+  return when !== undefined && /^(?:to|that)$/.test(words[when.to]?.word ?? '');
+}
+
+const tellMe = new Phrases('tell me, let me know, inform me, call me, message me');
 
 /** No verb leads: a statement ("i have a meeting at noon"), a duty ("pay the rent"), or the thing itself ("dentist today at nine"). */
 function undirected(words: readonly Word[], head: number, whens: readonly When[], about: Subjects): Decision {
   const decided = (operation: Operation, confidence: number): Decision => ({ operation, confidence, head });
   const dated = whens.length > 0;
-  const looksUp = lookUpNouns.find(words) >= 0 && !/^(?:list|lists)$/.test(words[head]?.word ?? '');
+  const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
+  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (/^(?:list|lists)$/.test(words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '') && words.length > 1));
   if (about.core) {
     if (looksUp) return decided('query', 0.6);
     return decided('create', dated ? 0.7 : 0.5);
@@ -69,26 +106,35 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   return decided('none', 0.5);
 }
 
-const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 
-/** What the words are about. `own`: the asker's time or things, without a noun for them ("am i free on sunday"). */
+/** What the words are about. `own`: the asker's time ("am i free on sunday"); `duties`: the same, beyond doubt. */
 interface Subjects {
   readonly core: boolean;
   readonly event: boolean;
   readonly own: boolean;
+  readonly duties: boolean;
   readonly other: boolean;
 }
 
 function subjects(words: readonly Word[], whens: readonly When[]): Subjects {
-  const mine = words.some(({ word }) => /^(?:i|my|me|i'm|i've|we|our|i'll)$/.test(word));
+  const mine = words.some(({ word }) => /^(?:i|my|i'm|i've|we|our|i'll)$/.test(word));
+  const timed = whens.length > 0;
+  const other = otherNouns.find(words) >= 0;
+  // "events near me" are not those of the calendar.
+  const local = nearby.find(words) >= 0 && calendars.find(words) < 0;
   return {
-    core: coreNouns.find(words) >= 0,
-    event: eventNouns.find(words) >= 0,
-    own: mine && availability.find(words) >= 0 && (whens.length > 0 || /^(?:what|what's|whats|do|am|when)$/.test(words[0]?.word ?? '')),
-    other: otherNouns.find(words) >= 0,
+    core: !local && coreNouns.find(words) >= 0,
+    event: !local && eventNouns.find(words) >= 0,
+    own: (mine && availability.find(words) >= 0 && (timed || /^(?:what|what's|whats|do|am|when)$/.test(words[0]?.word ?? ''))) || (timed && happening.find(words) >= 0),
+    duties: ownDuties.find(words) >= 0 && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
+    other: other || local,
   };
 }
+
+const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
+const calendars = new Phrases('calendar, my schedule, my agenda, my list');
 
 /** Where the command begins: after greetings, politeness and wishes. */
 function commandStart(words: readonly Word[]): number {
@@ -110,7 +156,8 @@ function commandStart(words: readonly Word[]): number {
 }
 
 /** "remind me when to …" asks; "tell me to call mom" and "let me know when it is five" ask for a reminder. */
-function remindsOfDuty(words: readonly Word[], head: number): boolean {
+function remindsOfDuty(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  if (remindsLater(words, head, whens)) return true;
   const length = remindPhrases.at(words, head);
   return length > 0 && length >= showVerbs.at(words, head);
 }
@@ -124,22 +171,25 @@ function takesAway(words: readonly Word[], head: number, about: Subjects): boole
 
 const weakDelete = new Phrases('clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
 
-/** A second command: "… and delete it", "… can you remind me", ", put it on thursday". */
-function laterCommand(words: readonly Word[], from: number): { operation: Operation; at: number } | null {
+/** A second command: "… and delete it", "… can you remind me", ", put it on thursday". After a question only what "and" leads. */
+function laterCommand(words: readonly Word[], from: number, where: 'after and' | 'anywhere'): { operation: Operation; at: number } | null {
+  const leads = where === 'anywhere' ? commandLeads : andLeads;
   for (let at = from; at < words.length; at++) {
     const before = words[at - 1]?.word ?? '';
-    const led = at === from || commandLeads.has(before) || isMark(before);
-    if (remindPhrases.at(words, at) > 0 && (led || /^(?:remind|notify|wake)$/.test(words[at]?.word ?? ''))) {
-      if (/^(?:me|us)$/.test(words[at + 1]?.word ?? '') || led) return { operation: 'create', at };
-    }
-    if (deleteVerbs.at(words, at) > 0 && (led || /^(?:it|them|that|those)$/.test(words[at + deleteVerbs.at(words, at)]?.word ?? ''))) return { operation: 'delete', at };
-    if (at > from && led && secondCreate.at(words, at) > 0) return { operation: 'create', at };
+    const led = at === from ? where === 'anywhere' : leads.has(before) || isMark(before);
+    const reminds = remindPhrases.at(words, at) > 0 && /^(?:remind|notify|wake|alert)$/.test(words[at]?.word ?? '');
+    if (reminds && (where === 'anywhere' ? led || /^(?:me|us)$/.test(words[at + 1]?.word ?? '') : led)) return { operation: 'create', at };
+    const length = deleteVerbs.at(words, at);
+    if (length > 0 && (led || /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
+    if (partsFrom(words, at) && led) return { operation: 'delete', at };
+    if (at > from && (led || where === 'anywhere') && secondCreate.at(words, at) > 0) return { operation: 'create', at };
   }
   return null;
 }
 
-const commandLeads = new Set(['and', 'then', 'please', 'you', 'to', ',', '.']);
-const secondCreate = new Phrases('add, create, make, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
+const andLeads = new Set(['and', 'then', 'please', ',', '.', ';', 'so']);
+const commandLeads = new Set([...andLeads, 'you', 'to']);
+const secondCreate = new Phrases('add, create, make a, make an, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
 
 /** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */
 function feedback(words: readonly Word[]): { operation: 'confirm' | 'reject'; confidence: number } | null {
