@@ -83,7 +83,7 @@ function marked(words: readonly Word[], head: number, end: number): ChangePlace 
 function saidDone(words: readonly Word[], head: number, end: number): ChangePlace | null {
   for (const start of head === 0 ? [0] : [0, head]) {
     const length = finished.at(words, start);
-    if (length > 0 && start + length < end) return { confidence: 0.85, status: 'DONE', target: { from: start + length, to: end } };
+    if (length > 0 && start + length < end && words[start + length]?.word !== 'not') return { confidence: 0.85, status: 'DONE', target: { from: start + length, to: end } };
     const beginning = begun.at(words, start);
     if (beginning > 0 && start + beginning < end) return { confidence: 0.85, status: 'IN_PROGRESS', target: { from: start + beginning, to: end } };
   }

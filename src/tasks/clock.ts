@@ -15,7 +15,7 @@ export interface Clock {
 
 /** The parts of a day and the hour that each stands for when no other time is said. */
 export const hourOfPart: ReadonlyMap<string, number> = new Map([
-  ['morning', 9], ['noon', 12], ['midday', 12], ['lunchtime', 12], ['afternoon', 15], ['evening', 19], ['night', 21], ['tonight', 21], ['tonights', 21], ['bedtime', 21], ['midnight', 24],
+  ['morning', 9], ['noon', 12], ['midday', 12], ['lunchtime', 12], ['afternoon', 15], ['evening', 19], ['night', 21], ['tonight', 21], ['tonights', 21], ['bedtime', 21], ['midnight', 24], ['dawn', 6], ['daybreak', 6], ['sunrise', 6], ['sunset', 18], ['dusk', 18],
 ]);
 
 /** The time that begins at a word; whether a bare number is one, the caller knows from the words before and after it. */
@@ -57,6 +57,7 @@ function spokenBefore(plain: readonly string[], index: number): Clock | null {
 
 /** "eleven", "six thirty", "seven hundred and forty five", "eight o clock", "five oh five". */
 function spoken(plain: readonly string[], index: number): Clock | null {
+  if (plain[index] === 'one' && plain[index + 1] === 'thousand') return thousand(plain, index);
   const first = cardinalAt(plain, index);
   if (!first || first.value > 24) return null;
   let at = index + first.length;
@@ -88,6 +89,18 @@ function spoken(plain: readonly string[], index: number): Clock | null {
     }
   }
   return withHalf(plain, index, at, { hour: first.value, minute, exact, sure });
+}
+
+/** "one thousand three hundred and thirty" is 13:30, as soldiers say it. */
+function thousand(plain: readonly string[], index: number): Clock | null {
+  const hours = cardinalAt(plain, index + 2);
+  const hundred = hours && hours.length === 1 && hours.value > 0 && hours.value < 10 && plain[index + 3] === 'hundred';
+  let at = index + (hundred ? 4 : 2);
+  const and = plain[at] === 'and' ? 1 : 0;
+  const minutes = cardinalAt(plain, at + and);
+  if (minutes && minutes.value < 60 && minutes.value > 0) at += and + minutes.length;
+  if (plain[at] === 'hours') at++;
+  return withHalf(plain, index, at, { hour: 10 + (hundred ? hours.value : 0), minute: minutes?.value ?? 0, exact: true, sure: hundred === true });
 }
 
 /** With the half of the day that stands after the time, and "in the morning" or "at night". */

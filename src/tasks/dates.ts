@@ -222,7 +222,7 @@ const relativeDays = new Map<string, number>([
   ...['today', 'todays', 'tonight', 'tonights', 'all day', 'this day', 'this date', 'current day'].map((name): [string, number] => [name, 0]),
   ...['tomorrow', 'tomorrows', 'tomorow', 'tommorow', 'tommorrow', 'tmrw', 'tmr', 'next day', 'following day', 'the next day', 'the following day', 'day after'].map((name): [string, number] => [name, 1]),
   ...['day after tomorrow', 'the day after tomorrow'].map((name): [string, number] => [name, 2]),
-  ['yesterday', -1], ['day before yesterday', -2], ['the day before yesterday', -2], ['last day', -1], ['previous day', -1],
+  ['next morning', 1], ['next evening', 1], ['next afternoon', 1], ['next night', 1], ['yesterday', -1], ['day before yesterday', -2], ['the day before yesterday', -2], ['last day', -1], ['previous day', -1],
 ]);
 const anyDay = new Phrases('daily, every day, everyday, each day, all days, every morning, every evening, every night, every afternoon, every single day, each morning, each evening, each night');
 const unitDays = new Map([['day', 1], ['week', 7], ['fortnight', 14]]);
@@ -239,7 +239,24 @@ function readDay(said: readonly string[], today: number): Day | null {
   const weekday = weekdayNames.indexOf(plain[0] as string);
   const ordinal = weekday >= 0 ? readOrdinal(plain.slice(1), today) : null;
   if (ordinal) return onWeekday(ordinal, (weekday + 1) % 7, today);
-  return readEnd(plain, today) ?? readStep(plain, today) ?? readWeekend(plain, today) ?? readOrdinal(plain, today) ?? byChrono(plain, today);
+  return readNthWeekday(plain, today) ?? readEnd(plain, today) ?? readStep(plain, today) ?? readWeekend(plain, today) ?? readOrdinal(plain, today) ?? byChrono(plain, today);
+}
+
+/** "first monday of the month", "last friday of march". */
+function readNthWeekday(said: readonly string[], today: number): Day | null {
+  const plain = said.filter((word) => word !== 'the' && word !== 'every' && word !== 'each');
+  const ordinal = ordinalAt(plain, 0);
+  const weekday = weekdayNames.indexOf(plain[1] as string);
+  if ((!ordinal && plain[0] !== 'last') || weekday < 0 || plain[2] !== 'of') return null;
+  const named = plain.slice(3).filter((word) => word !== 'this');
+  const month = named[0] === 'month' || named[0] === 'next' ? null : byChrono(named, today);
+  if (named.at(-1) !== 'month' && !month) return null;
+  const dayIn = (from: number): number => {
+    const first = ordinal ? monthWall(from) : monthWall(from + 1) - 7 * dayMs;
+    return first + (((weekday + 1 - weekdayOf(first) + 7) % 7) + 7 * ((ordinal?.value ?? 1) - 1)) * dayMs;
+  };
+  const monthOf = (wall: number): number => new Date(wall).getUTCFullYear() * 12 + new Date(wall).getUTCMonth();
+  return { wall: dayIn(monthOf(month?.wall ?? today) + (named[0] === 'next' ? 1 : 0)), forward: (wall) => dayIn(monthOf(wall) + (month ? 12 : 1)) };
 }
 
 /** "end of the month", "end of next week", "beginning of march", "rest of the year": the last, or the first, day. */

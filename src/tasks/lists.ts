@@ -1,15 +1,16 @@
 // Lists by name: "my grocery list", "the list of books to read", "list for school supplies", "groceries".
-import { createVerbs, deleteVerbs, functionWords, showVerbs } from './lexicon.ts';
+import { coreNouns, createVerbs, deleteVerbs, eventNouns, functionWords, givenNames, relations, showVerbs } from './lexicon.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
-const listWords = new Set(['list', 'lists', 'checklist', 'catalogue', 'register']);
+const listWords = new Set(['list', 'lists', 'checklist', 'playlist', 'playlists', 'catalogue', 'register']);
 /** Names that say of themselves that they are lists. */
 const selfNamed = new Set(['groceries', 'todo', 'todos', 'to-do', 'to-dos']);
 const generic = new Set('a an the my our your this that these those all any some every new list lists checklist catalogue register blank empty whole entire current latest other another open existing fresh last first next old items item default me'.split(' '));
-const toDo = new Phrases('to do, things to do, to-do, stuff to do, to buy, to get, things to buy');
+const ownName = new Phrases("to do 's, to dos");
+const toDo = new Phrases("to do 's, to do, things to do, to-do, stuff to do, to buy, to get, things to buy");
 const rightLeads = new Phrases('of, for, called, named, titled, labeled, labelled, about, with the name, with name, by the name of, to do');
-const rightEnds = new Set(['please', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'i', 'but', 'me', 'today', 'so']);
+const rightEnds = new Set(['please', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'but', 'me', 'today', 'so']);
 
 /** The lists that are spoken of, in order; a range covers the name and the word "list". */
 export function findLists(words: readonly Word[], whens: readonly When[]): Range[] {
@@ -17,6 +18,10 @@ export function findLists(words: readonly Word[], whens: readonly When[]): Range
   const found: Range[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = (words[at] as Word).word;
+    if (at >= (found.at(-1)?.to ?? 0) && ownName.at(words, at) > 0 && !listWords.has(words[at + ownName.at(words, at)]?.word ?? '')) {
+      found.push({ from: at, to: at + ownName.at(words, at) });
+      continue;
+    }
     if (at < (found.at(-1)?.to ?? 0) || !(listWords.has(word) || selfNamed.has(word))) continue;
     if (selfNamed.has(word) && listWords.has(words[at + 1]?.word ?? '')) continue;
     let from = at;
@@ -26,7 +31,31 @@ export function findLists(words: readonly Word[], whens: readonly When[]): Range
     const to = listWords.has(word) ? rightEnd(words, at + 1, when) : at + 1;
     found.push({ from, to });
   }
+  if (found.length === 0) found.push(...unnamedList(words, when));
   return found;
+}
+
+/** "remove pencils from stationery", "add milk to shopping": what a thing is put on or taken from at the end of a command is a list, unless it is known as something else. */
+function unnamedList(words: readonly Word[], when: ReadonlySet<number>): Range[] {
+  let to = words.length;
+  while (to > 0 && (isMark(words[to - 1]?.word) || words[to - 1]?.word === 'please')) to--;
+  let lead = to - 1;
+  while (lead > 0 && to - lead < 5 && !/^(?:to|from|off)$/.test(words[lead]?.word ?? '')) lead--;
+  const taking = /^(?:from|off)$/.test(words[lead]?.word ?? '');
+  if (lead < 2 || to - lead >= 5 || !(taking || words[lead]?.word === 'to') || !commands(words, lead, taking)) return [];
+  let from = lead + 1;
+  while (from < to && /^(?:my|the|our|your)$/.test(words[from]?.word ?? '')) from++;
+  const known = (at: number): boolean => when.has(at) || !isName(words, at) || coreNouns.at(words, at) > 0 || (eventNouns.at(words, at) > 0 && words[at]?.word !== 'shopping') || relations.has(words[at]?.word ?? '') || givenNames.has(words[at]?.word ?? '');
+  for (let at = from; at < to; at++) if (known(at)) return [];
+  return from < to && words[from]?.word !== 'contacts' ? [{ from, to }] : [];
+}
+
+/** Whether one of the first words of the sentence puts something somewhere, or takes it away. */
+function commands(words: readonly Word[], lead: number, taking: boolean): boolean {
+  for (let at = 0; at < Math.min(lead, 5); at++) {
+    if (taking ? deleteVerbs.at(words, at) > 0 || words[at]?.word === 'take' : /^(?:add|append|include|insert)$/.test(words[at]?.word ?? '')) return true;
+  }
+  return false;
 }
 
 function isName(words: readonly Word[], at: number): boolean {

@@ -37,6 +37,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
   if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
+  if (about.core && unwanted.find(words) >= 0) return decided('delete', 0.7);
   if (sendingVerbs.at(words, head) > 0) return decided('none', 0.7);
   if (asks) {
     const second = laterCommand(words, head + 1, navigation.at(words, head) > 0 ? 'anywhere' : 'after and');
@@ -48,7 +49,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (createVerbs.at(words, head) > 0) {
     if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
-    if (about.other) return decided('none', 0.6);
+    if (about.other || (words[head]?.word === 'new' && !about.event)) return decided('none', 0.6);
     if (about.event || whens.length > 0) return decided('create', 0.8);
     return vagueCreateVerbs.at(words, head) > 0 ? decided('none', 0.5) : decided('create', 0.5);
   }
@@ -59,6 +60,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   return undirected(words, head, whens, about);
 }
 
+const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing");
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
 const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
 
@@ -106,7 +108,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   return decided('none', 0.5);
 }
 
-const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 
 /** What the words are about. `own`: the asker's time ("am i free on sunday"); `duties`: the same, beyond doubt. */
@@ -128,7 +130,7 @@ function subjects(words: readonly Word[], whens: readonly When[]): Subjects {
     core: !local && coreNouns.find(words) >= 0,
     event: !local && eventNouns.find(words) >= 0,
     own: (mine && availability.find(words) >= 0 && (timed || /^(?:what|what's|whats|do|am|when)$/.test(words[0]?.word ?? ''))) || (timed && happening.find(words) >= 0),
-    duties: ownDuties.find(words) >= 0 && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
+    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && words[1]?.word === 'there')) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
@@ -169,7 +171,7 @@ function takesAway(words: readonly Word[], head: number, about: Subjects): boole
   return true;
 }
 
-const weakDelete = new Phrases('clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
+const weakDelete = new Phrases('stop the, stop my, stop all, cut, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
 
 /** A second command: "… and delete it", "… can you remind me", ", put it on thursday". After a question only what "and" leads. */
 function laterCommand(words: readonly Word[], from: number, where: 'after and' | 'anywhere'): { operation: Operation; at: number } | null {

@@ -25,7 +25,12 @@ export function titleParts(words: readonly Word[], whens: readonly When[], lists
   let to = words.length;
   if (change) ({ from, to } = change.target);
   else from += verbLength(words, from, operation);
-  const runs = runsOf(words, from, to, taken, operation, block).map((range) => trimmed(words, range)).filter((range) => range.to > range.from);
+  let runs = runsOf(words, from, to, taken, operation, block).map((range) => trimmed(words, range)).filter((range) => range.to > range.from && !onlyContainers(words, range));
+  // "i no longer attend the wedding so remove it": what "it" is stands before the command.
+  if (runs.length === 0 && !change && decision.head > 0) {
+    const start = verbLength(words, 0, operation === 'delete' ? 'query' : operation);
+    runs = runsOf(words, start, decision.head, taken, operation === 'delete' ? 'query' : operation, block).map((range) => trimmed(words, range)).filter((range) => range.to > range.from && !onlyContainers(words, range));
+  }
   if (operation === 'create') return besides(words, runs);
   if (operation === 'query') return oneOf(words, runs.filter((range) => !onlyContainers(words, range)));
   const parts = runs.map((range) => withoutContainers(words, range)).filter((range) => range.to > range.from);
@@ -50,7 +55,7 @@ function takenWords(words: readonly Word[], whens: readonly When[], lists: reado
   for (let at = 0; at < words.length; at++) {
     const word = words[at]?.word ?? '';
     const tail = tails.at(words, at);
-    if (tail > 0 && (at + tail >= words.length || isMark(words[at + tail]?.word) || word !== 'right')) taken.fill(1, at, at + tail);
+    if (tail > 0 && (at + tail >= words.length || isMark(words[at + tail]?.word) || tail > 1 || word === 'please')) taken.fill(1, at, at + tail);
     else if (word.startsWith('#')) taken[at] = 1;
     else if (/^(?:calendar|calender|calendars|schedule|agenda|planner|diary)$/.test(word) && /^(?:my|the|our|this|a|to|on|in|from|into|your)$/.test(words[at - 1]?.word ?? '')) take({ from: at, to: at + 1 }, listLeads);
   }

@@ -74,7 +74,7 @@ export function understand(text: string): Understood {
 
   const spans: Span[] = [];
   const mark = (property: SpanProperty, ranges: readonly Range[]): void => {
-    for (const { from, to } of ranges) {
+    for (const { from, to } of property === 'people' ? ranges : joined(words, ranges)) {
       const start = (words[from] as Word).start;
       const end = (words[to - 1] as Word).end;
       spans.push({ property, start, end, text: text.slice(start, end) });
@@ -110,6 +110,17 @@ export function understand(text: string): Understood {
     } : null,
     spans,
   };
+}
+
+/** Ranges with nothing but small words between them are one: "morning at eight". People stay apart. */
+function joined(words: readonly Word[], ranges: readonly Range[]): Range[] {
+  const out: Range[] = [];
+  for (const range of ranges) {
+    const last = out.at(-1);
+    if (last && range.from >= last.to && range.from - last.to <= 2 && words.slice(last.to, range.from).every(({ word }) => /^(?:at|in|on|the|around|of)$/.test(word))) out[out.length - 1] = { from: last.from, to: range.to };
+    else out.push(range);
+  }
+  return out;
 }
 
 /** The day and time of the task; how long before it somebody wants to be reminded is no part of when it is due. */

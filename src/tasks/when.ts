@@ -22,7 +22,8 @@ const period = new Set(['day', 'days', 'week', 'weeks', 'weekend', 'weekends', '
 const clockUnit = new Set(['minute', 'minutes', 'min', 'mins', 'hour', 'hours', 'hr', 'hrs', 'second', 'seconds']);
 const pointing = new Set(['this', 'next', 'last', 'past', 'previous', 'coming', 'following', 'upcoming', 'current']);
 const often = new Phrases('daily, weekly, monthly, yearly, annually, hourly, nightly, biweekly, bi-weekly, fortnightly, quarterly, weekdays, weekends, on weekdays, on weekends, all days');
-const beforeTime = new Set(['at', 'by', 'from', 'between', 'till', 'until', 'after', 'before', 'around', 'about', 'approximately', 'to', 'for', 'and', 'sharply', 'sharp', 'o', 'than']);
+const repeating = new Set(['recurring', 'repeating', 'recurrent', 'repetitive']);
+const beforeTime = new Set(['at', 'by', 'from', 'between', 'till', 'until', 'after', 'before', 'around', 'about', 'approximately', 'to', 'for', 'and', 'sharply', 'sharp', 'o', 'than', 'is', '@']);
 const bounds = new Set(['after', 'before', 'until', 'till', 'by', 'since', 'around', 'past', 'from']);
 
 /** All expressions of time in order, none overlapping another. */
@@ -50,7 +51,7 @@ function whenAt(plain: readonly string[], words: readonly Word[], index: number,
   add(relative.kind, relative.length);
   add('date', dateLength(plain, words, index));
   const time = timeLength(plain, index, last);
-  add('time', time, ['tonight', 'tonights'].includes(plain[index] as string));
+  add('time', time, ['tonight', 'tonights', 'next'].includes(plain[index] as string));
   return readings.reduce<When | null>((best, reading) => (best && best.to >= reading.to ? best : reading), null);
 }
 
@@ -82,7 +83,7 @@ function recurrenceLength(plain: readonly string[], words: readonly Word[], inde
   const count = cardinalAt(plain, index);
   if (count && ['days', 'times'].includes(plain[index + count.length] ?? '') && plain[index + count.length + 1] === 'a') return { length: period.has(plain[index + count.length + 2] ?? '') ? count.length + 3 : 0, alsoDate: false };
   if (word === 'on' && plain[index + 1] === 'a' && often.has(plain[index + 2]) && plain[index + 3] === 'basis') return { length: 4, alsoDate: false };
-  const length = often.at(words, index);
+  const length = often.at(words, index) || (repeating.has(word) ? 1 : 0);
   return { length, alsoDate: length > 0 && plain[index] === 'all' };
 }
 
@@ -136,11 +137,23 @@ function dateLength(plain: readonly string[], words: readonly Word[], index: num
   if (/^\d{4}-\d{2}-\d{2}(?:t[\d:.]+z?)?$/.test(word) || /^\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})$/.test(word) || /^\d{1,2}\/\d{1,2}$/.test(word)) return 1;
   const day = days.at(words, index);
   if (day) return day + possessive(plain, index + day);
-  return Math.max(partOfPeriodLength(plain, index), pointedLength(plain, index), weekdayLength(plain, index), calendarDayLength(plain, index));
+  return Math.max(nthWeekdayLength(plain, index), partOfPeriodLength(plain, index), pointedLength(plain, index), weekdayLength(plain, index), calendarDayLength(plain, index));
 }
 
 function possessive(plain: readonly string[], index: number): number {
   return plain[index] === "'s" ? 1 : 0;
+}
+
+/** "first monday of the month", "the last friday of march". */
+function nthWeekdayLength(plain: readonly string[], index: number): number {
+  let at = plain[index] === 'the' ? index + 1 : index;
+  const ordinal = ordinalAt(plain, at);
+  if (!(ordinal && ordinal.value <= 5) && plain[at] !== 'last') return 0;
+  at += ordinal?.length ?? 1;
+  if (!weekday.has(plain[at] ?? '') || plain[at + 1] !== 'of') return 0;
+  at += 2;
+  if (['the', 'this', 'next', 'every', 'each'].includes(plain[at] ?? '')) at++;
+  return plain[at] === 'month' || month.has(plain[at] ?? '') ? at + 1 - index : 0;
 }
 
 /** "end of the month", "rest of the week", "beginning of next year", "end of day". */
@@ -222,7 +235,7 @@ function calendarDayLength(plain: readonly string[], index: number): number {
   return (closed && (prepared || late)) || (prepared && late) ? after - index : 0;
 }
 
-const ordinalCloses = new Set(['at', 'for', 'from', 'in', 'to', 'with', 'and', 'please', 'about', 'by', 'between', 'is', 'morning', 'afternoon', 'evening', 'night', 'okay', 'ok', 'my', 'that', 'i', 'of', 'around', 'after', 'before', 'can']);
+const ordinalCloses = new Set(['at', 'for', 'from', 'in', 'to', 'with', 'and', 'please', 'about', 'by', 'between', 'is', 'morning', 'afternoon', 'evening', 'night', 'okay', 'ok', 'my', 'that', 'i', 'of', 'around', 'after', 'before', 'can', 'so', 'because', 'if', 'set', 'remind', 'add', 'as', 'or', 'but', 'then', 'this', 'it', 'create', 'make', 'schedule', 'put']);
 
 /** Whether a time with its half of the day begins at a word: the "five" of "march five pm" is an hour, not a day. */
 function isClock(plain: readonly string[], index: number): boolean {
@@ -236,7 +249,7 @@ function timeLength(plain: readonly string[], index: number, last: When | undefi
   if (word === 'tonight' || word === 'tonights') return 1 + possessive(plain, index + 1);
   if (word === 'good') return 0;
   if (hourOfPart.has(word) && plain[index - 1] !== 'good') return 1;
-  if (['this', 'the', 'late', 'early', 'tomorrow'].includes(word) && word !== 'tomorrow') {
+  if (['this', 'the', 'late', 'early', 'next'].includes(word)) {
     const part = ['late', 'early'].includes(plain[index + 1] ?? '') ? index + 2 : index + 1;
     if (hourOfPart.has(plain[part] ?? '') && (word !== 'the' || plain[index - 1] === 'in')) return part + 1 - index;
   }
