@@ -79,6 +79,20 @@ function marked(words: readonly Word[], head: number, end: number): ChangePlace 
   return null;
 }
 
+/** The state by which tasks are picked in a query or a delete: "my done tasks", "which tasks are open"; null when none is said. */
+export function pickedState(words: readonly Word[]): TaskStatus | null {
+  for (let at = 0; at < words.length; at++) {
+    for (const [status, phrases] of states) {
+      const length = phrases.at(words, at);
+      if (length === 0) continue;
+      if (pickedNouns.has(words[at + length]?.word ?? '') || (/^(?:are|is|marked|as)$/.test(words[at - 1]?.word ?? '') && words.some(({ word }) => pickedNouns.has(word)))) return status;
+    }
+  }
+  return null;
+}
+
+const pickedNouns = new Set(['task', 'tasks', 'todos', 'items', 'things', 'reminders', 'chores', 'ones', 'entries', 'errands']);
+
 /** "i finished X", "done with X", "X is done", "X is in progress". */
 function saidDone(words: readonly Word[], head: number, end: number): ChangePlace | null {
   for (const start of head === 0 ? [0] : [0, head]) {
@@ -103,7 +117,9 @@ function renamed(words: readonly Word[], head: number, end: number): ChangePlace
   const length = renameVerbs.at(words, head);
   if (length === 0) return null;
   const to = lastOf(words, ['to', 'as', 'into'], head + length + 1, end - 1, 'first');
-  return to < 0 ? null : { confidence: 0.95, target: { from: head + length, to }, title: { from: to + 1, to: end } };
+  let from = to + 1;
+  while (from < end && isMark(words[from]?.word)) from++;
+  return to < 0 || from >= end ? null : { confidence: 0.95, target: { from: head + length, to }, title: { from, to: end } };
 }
 
 /** "make X urgent", "set the priority of X to high", "prioritise X". */

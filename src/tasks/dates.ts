@@ -239,7 +239,7 @@ function readDay(said: readonly string[], today: number): Day | null {
   const weekday = weekdayNames.indexOf(plain[0] as string);
   const ordinal = weekday >= 0 ? readOrdinal(plain.slice(1), today) : null;
   if (ordinal) return onWeekday(ordinal, (weekday + 1) % 7, today);
-  return readNthWeekday(plain, today) ?? readEnd(plain, today) ?? readStep(plain, today) ?? readWeekend(plain, today) ?? readOrdinal(plain, today) ?? byChrono(plain, today);
+  return readNthWeekday(plain, today) ?? readEnd(plain, today) ?? readWeekend(plain, today) ?? readStep(plain, today) ?? readOrdinal(plain, today) ?? byChrono(plain, today);
 }
 
 /** "first monday of the month", "last friday of march". */
@@ -334,7 +334,7 @@ function addMonths(wall: number, months: number): number {
 function readWeekend(plain: readonly string[], today: number): Day | null {
   const name = plain.at(-1) ?? '';
   const weekday = weekdayOf(today);
-  if (name === 'weekdays') return { wall: today + (weekday === 6 ? 2 : weekday === 0 ? 1 : 0) * dayMs, passes: true, forward: (wall) => wall + (weekdayOf(wall) === 5 ? 3 : 1) * dayMs };
+  if (name === 'weekdays' || name === 'weekday') return { wall: today + (weekday === 6 ? 2 : weekday === 0 ? 1 : 0) * dayMs, passes: true, forward: (wall) => wall + (weekdayOf(wall) === 5 ? 3 : 1) * dayMs };
   if (name !== 'weekend' && name !== 'weekends') return null;
   const saturday = weekday === 0 ? today - dayMs : today + (6 - weekday) * dayMs;
   if (plain.some((word) => past.has(word))) return { wall: saturday - 7 * dayMs };

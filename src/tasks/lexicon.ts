@@ -13,13 +13,13 @@ export const prefixes = new Phrases(`
 
 /** Verbs that put something on record. They are a command about tasks only beside a noun of the domain or a date. */
 export const createVerbs = new Phrases(`
-  add, create, make, set, set up, setup, schedule, put, put down, book, plan, note, note down, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
+  add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
   enter, log, mark down, mark my calendar, pencil in, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
   throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, update my calendar with, update the calendar with, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
 `);
 
 /** Verbs among them that make many things besides tasks: alone, without a noun of the domain or a time, they say nothing. */
-export const vagueCreateVerbs = new Phrases('make, start, begin, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, get me a, input, track, compose, form, generate');
+export const vagueCreateVerbs = new Phrases('make, start, begin, update, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, get me a, input, track, compose, form, generate');
 
 /** "an item to be added", "my calendar has to be updated with". */
 export const createdForms = new Phrases('to be added, be added, to be created, be created, to be updated with, be updated with, to be set, to be scheduled, to be put, to be included, to be noted');
@@ -35,8 +35,8 @@ export const remindPhrases = new Phrases(`
 export const deleteVerbs = new Phrases(`
   delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
-  abolish, terminate, exterminate, detach, unlist, take down, cut, expunge, stop the, stop my, stop all
-  do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, throw away, throw out, forget the, forget my, forget alarm, undo, rid
+  abolish, terminate, exterminate, detach, unlist, stop, take down, cut, expunge, stop the, stop my, stop all
+  do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, throw away, throw out, forget the, forget my, forget alarm, rid
 `);
 
 /** Verbs among them that mean nothing else, wherever in a sentence they stand. */
@@ -69,7 +69,7 @@ export const coreNouns = new Phrases(`
 /** Events of a calendar by name. */
 export const eventNouns = new Phrases(`
   party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, holidays, vacation, trip, visit, flight, exam, exams, test, interview, call, church, gym, practice, practise, session, workshop, webinar, seminar, training, reservation, lunch date, dinner date, day off, birthday, anniversary, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, yoga, rehearsal
-  presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program, programme, program, payment, bill, bills, rent, mortgage, graduation, shower, launch, trip, tickets, plan, activity, activities, function, get together, playdate, dentist, doctor, doctors, shopping, groceries, grocery, milk, eggs, bread, conference call, project, report, homework, essay, presentation, duties, work, medicine, medication, pills
+  presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program, programme, program, payment, bill, bills, rent, mortgage, graduation, shower, launch, trip, dinner reservations, reservations, plan, activity, activities, function, get together, playdate, dentist, doctor, doctors, shopping, groceries, grocery, milk, eggs, bread, conference call, project, report, homework, essay, presentation, duties, work, medicine, medication, pills
 `);
 
 /** "am i free", "do i have anything on": asked of one's own time without naming the calendar. */
@@ -84,13 +84,13 @@ export const happening = new Phrases(`
 
 /** The beginning of a question for one's own duties. */
 export const ownDuties = new Phrases(`
-  what do i need, what do i have, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, what am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, do i have something
+  what do i need, what do i have, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, do i have something
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */
 export const otherNouns = new Phrases(`
   weather, rain, raining, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
-  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
+  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
 `);
 
 /** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */
@@ -105,6 +105,9 @@ export const otherVerbs = new Phrases(`
 export const dutyVerbs = new Phrases(`
   buy, call, phone, ring, pay, pick up, collect, finish, submit, fix, repair, wash, write, review, prepare, visit, renew, water, feed, walk, meet, attend, clean, return, deliver, study, practice, practise, contact, bring, take, ask, complete, file, sign, book, text, talk to, speak to, speak with, meet with, see the, go to, get, drop off, mail, send, email, update, order, follow up, check in, register for, apply, cancel my subscription, plan, research, replace, change, install, test, print, organise, organize, mow, iron, cook, bake, read, learn, exercise, work out, do the, do my, invite, confirm with, reply to, pack, move, sell, paint, drive, present, publish, deploy, release, ship, refactor, draft, hand in, turn in, catch up
 `);
+
+/** Verbs among them that are of as many other things: without a day or time they are no duty. */
+export const vagueDutyVerbs = new Phrases('change, move, take, order, present, test, bring, ask, read, draft, go to, get, write, see the, drive, sell, cook, bake, do the, learn, update, mail, send, email, ring, text, install, print, turn in, talk to, contact, plan, book, research, pick up, exercise');
 
 /** Words of approval. */
 export const approvals = new Phrases(`

@@ -10,7 +10,7 @@ const generic = new Set('a an the my our your this that these those all any some
 const ownName = new Phrases("to do 's, to dos");
 const toDo = new Phrases("to do 's, to do, things to do, to-do, stuff to do, to buy, to get, things to buy");
 const rightLeads = new Phrases('of, for, called, named, titled, labeled, labelled, about, with the name, with name, by the name of, to do');
-const rightEnds = new Set(['please', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'but', 'me', 'today', 'so']);
+const rightEnds = new Set(['please', 'for', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'but', 'me', 'today', 'so']);
 
 /** The lists that are spoken of, in order; a range covers the name and the word "list". */
 export function findLists(words: readonly Word[], whens: readonly When[]): Range[] {

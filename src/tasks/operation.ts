@@ -2,7 +2,7 @@
 // sentences; questions and looks into the calendar may end in a second command ("find my next event and delete it").
 import {
   approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, happening, otherNouns, otherVerbs, ownDuties, partingVerbs, plainDeleteVerbs,
-  prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs,
+  prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs, vagueDutyVerbs,
 } from './lexicon.ts';
 import { changeOf, type ChangePlace } from './change.ts';
 import type { When } from './when.ts';
@@ -21,13 +21,13 @@ export interface Decision {
 
 /** Decides by rules alone; `whens` are the expressions of time in the words. */
 export function decide(words: readonly Word[], whens: readonly When[]): Decision {
-  const head = commandStart(words);
+  const head = commandStart(words, whens);
   const decided = (operation: Operation, confidence: number, at = head): Decision => ({ operation, confidence, head: at });
   if (words.every(({ word }) => isMark(word))) return decided('none', 1);
 
   const said = feedback(words);
   if (said) return decided(said.operation, said.confidence, 0);
-  const about = subjects(words, whens);
+  const about = subjects(words, head, whens);
 
   const change = changeOf(words, head, whens);
   if (change) return { ...decided('update', change.confidence), change };
@@ -39,6 +39,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
   if (about.core && unwanted.find(words) >= 0) return decided('delete', 0.7);
   if (sendingVerbs.at(words, head) > 0) return decided('none', 0.7);
+  if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
   if (asks) {
     const second = laterCommand(words, head + 1, navigation.at(words, head) > 0 ? 'anywhere' : 'after and');
     if (second && about.core) return decided(second.operation, 0.75, second.at);
@@ -49,6 +50,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (createVerbs.at(words, head) > 0) {
     if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
+    if (whens.length > 0 && (about.event ? vagueCreateVerbs.at(words, head) === 0 : planning.at(words, head) > 0)) return decided('create', 0.7);
     if (about.other || (words[head]?.word === 'new' && !about.event)) return decided('none', 0.6);
     if (about.event || whens.length > 0) return decided('create', 0.8);
     return vagueCreateVerbs.at(words, head) > 0 ? decided('none', 0.5) : decided('create', 0.5);
@@ -56,13 +58,20 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
   if (deletedForms.find(words) >= 0 && (about.core || whens.length > 0)) return decided('delete', 0.7);
   const second = laterCommand(words, head, 'anywhere');
-  if (second && (second.operation === 'create' || about.core || about.event)) return decided(second.operation, 0.75, second.at);
+  if (second && (about.core || about.event || (second.operation === 'create' && (whens.length > 0 || remindPhrases.at(words, second.at) > 0)))) return decided(second.operation, 0.75, second.at);
   return undirected(words, head, whens, about);
 }
 
 const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing");
+const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
 const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
+
+/** "open a new list", "bring up a blank list": what is new cannot be shown. */
+function bringsNew(words: readonly Word[], head: number): boolean {
+  const at = head + navigation.at(words, head);
+  return at > head && /^(?:a|an|another)$/.test(words[at]?.word ?? '') && /^(?:new|fresh|blank)$/.test(words[at + 1]?.word ?? '');
+}
 
 function restIsEmpty(words: readonly Word[], from: number): boolean {
   return words.slice(from).every(({ word }) => isMark(word) || /^(?:please|now|thanks|right|here|everything|immediately)$/.test(word));
@@ -101,14 +110,16 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
     if (looksUp) return decided('query', 0.6);
     return decided('create', dated ? 0.7 : 0.5);
   }
+  if (dated && appointed.find(words) >= 0) return decided('create', 0.6);
   if (about.other) return decided('none', 0.6);
-  if (dutyVerbs.at(words, head) > 0) return decided('create', dated ? 0.7 : 0.5);
-  if (about.event && (dated || statements.at(words, head) > 0)) return decided('create', 0.6);
+  if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
+  if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
   if (dated && statements.find(words) >= 0) return decided('create', 0.5);
   return decided('none', 0.5);
 }
 
 const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 
 /** What the words are about. `own`: the asker's time ("am i free on sunday"); `duties`: the same, beyond doubt. */
@@ -120,16 +131,18 @@ interface Subjects {
   readonly other: boolean;
 }
 
-function subjects(words: readonly Word[], whens: readonly When[]): Subjects {
+function subjects(words: readonly Word[], head: number, whens: readonly When[]): Subjects {
+  // "list the shops" names no list.
+  const lists = words[head]?.word === 'list' && head + 2 < words.length ? head + 1 : 0;
   const mine = words.some(({ word }) => /^(?:i|my|i'm|i've|we|our|i'll)$/.test(word));
   const timed = whens.length > 0;
   const other = otherNouns.find(words) >= 0;
   // "events near me" are not those of the calendar.
   const local = nearby.find(words) >= 0 && calendars.find(words) < 0;
   return {
-    core: !local && coreNouns.find(words) >= 0,
+    core: !local && (coreNouns.find(words, lists) >= 0 || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
-    own: (mine && availability.find(words) >= 0 && (timed || /^(?:what|what's|whats|do|am|when)$/.test(words[0]?.word ?? ''))) || (timed && happening.find(words) >= 0),
+    own: timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0),
     duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && words[1]?.word === 'there')) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
@@ -139,10 +152,16 @@ const nearby = new Phrases('near me, nearby, near by, near here, in my area, aro
 const calendars = new Phrases('calendar, my schedule, my agenda, my list');
 
 /** Where the command begins: after greetings, politeness and wishes. */
-function commandStart(words: readonly Word[]): number {
+function commandStart(words: readonly Word[], whens: readonly When[]): number {
   let at = 0;
   while (at < words.length) {
-    if (isMark(words[at]?.word)) {
+    const when = whens.find(({ from }) => from === at || (from === at + 1 && /^(?:on|at|in|for|by)$/.test(words[at]?.word ?? '')));
+    if (when && words[when.to - 1]?.word !== "'s" && !/^(?:todays|tomorrows)$/.test(words[when.to - 1]?.word ?? '') && (commandAt(words, when.to) || words[when.to]?.word === ',')) {
+      at = when.to;
+      continue;
+    }
+    // "urgent: call the plumber"
+    if (isMark(words[at]?.word) || (/^(?:urgent|important|asap|todo|reminder|task)$/.test(words[at]?.word ?? '') && /^[:,!-]$/.test(words[at + 1]?.word ?? ''))) {
       at++;
       continue;
     }
@@ -155,6 +174,11 @@ function commandStart(words: readonly Word[]): number {
     at += length;
   }
   return at < words.length ? at : 0;
+}
+
+/** Whether a command or its polite beginning stands at a word: "tomorrow remind me", but not "tomorrow morning's meeting". */
+function commandAt(words: readonly Word[], at: number): boolean {
+  return prefixes.at(words, at) > 0 || remindPhrases.at(words, at) > 0 || createVerbs.at(words, at) > 0 || deleteVerbs.at(words, at) > 0;
 }
 
 /** "remind me when to …" asks; "tell me to call mom" and "let me know when it is five" ask for a reminder. */
@@ -171,7 +195,7 @@ function takesAway(words: readonly Word[], head: number, about: Subjects): boole
   return true;
 }
 
-const weakDelete = new Phrases('stop the, stop my, stop all, cut, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
+const weakDelete = new Phrases('stop, stop the, stop my, stop all, cut, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
 
 /** A second command: "… and delete it", "… can you remind me", ", put it on thursday". After a question only what "and" leads. */
 function laterCommand(words: readonly Word[], from: number, where: 'after and' | 'anywhere'): { operation: Operation; at: number } | null {
@@ -184,13 +208,14 @@ function laterCommand(words: readonly Word[], from: number, where: 'after and' |
     const length = deleteVerbs.at(words, at);
     if (length > 0 && (led || /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
     if (partsFrom(words, at) && led) return { operation: 'delete', at };
-    if (at > from && (led || where === 'anywhere') && secondCreate.at(words, at) > 0) return { operation: 'create', at };
+    if (at > from && ((led && secondCreate.at(words, at) > 0) || (where === 'anywhere' && plainCreate.at(words, at) > 0))) return { operation: 'create', at };
   }
   return null;
 }
 
 const andLeads = new Set(['and', 'then', 'please', ',', '.', ';', 'so']);
 const commandLeads = new Set([...andLeads, 'you', 'to']);
+const plainCreate = new Phrases('add, create, schedule a, schedule an, schedule event, set a, set an, insert');
 const secondCreate = new Phrases('add, create, make a, make an, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
 
 /** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */

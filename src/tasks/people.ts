@@ -49,7 +49,7 @@ export function findPeople(words: readonly Word[], whens: readonly When[]): Rang
     }
     if (words[at + 1]?.word === "'s" && !timed.has(at) && !noOwners.has(word) && !functionWords.has(word) && /^\p{L}+$/u.test(word)) {
       const first = at > 0 && givenNames.has(words[at - 1]?.word ?? '') && (found.at(-1)?.to ?? 0) < at ? at - 1 : at;
-      add(first, at + 2);
+      add(first, at + 1);
       continue;
     }
     if (givenNames.has(word) && !timed.has(at) && !isVerb(words, at)) {

@@ -1,25 +1,25 @@
 // What a task is called in an utterance: what is left when the command, the day and time, the list, the container ("a
 // reminder", "my calendar") and politeness are taken away.
-import { coreNouns, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, prefixes, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
+import { coreNouns, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
 import type { Decision } from './operation.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
 /** Nouns that hold a task rather than name it. */
-const containers = new Set('reminder reminders remainder remainders event events task tasks item items alarm alarms entry entries todo todos to-do to-dos notification notifications alert alerts thing things one ones calendar calender calendars schedule agenda planner diary it them this that list lists note'.split(' '));
-const beforeContainer = new Set('a an the my new another repeating recurring calendar next last upcoming latest some our this that all any every more single one first of scheduled pending future current whole entire'.split(' '));
+const containers = new Set('reminder reminders remainder remainders event events task tasks item items alarm alarms entry entries todo todos to-do to-dos notification notifications alert alerts thing things one ones calendar calender calendars schedule agenda planner diary it them this that list lists note everything anything'.split(' '));
+const beforeContainer = new Set('a an the my new another repeating recurring calendar next last upcoming latest some our this that all any every more single one first of scheduled pending future current whole entire fresh blank other done completed finished open overdue cancelled'.split(' '));
 const afterVerb = new Set(['to', 'about', 'of', 'that', 'for', 'on', 'me', 'us', 'off', 'down', 'up', 'in', 'out', 'with', 'regarding', ':', 'when', 'is', 'it', 'so', 'towards']);
 const containerLinks = new Set(['for', 'to', 'about', 'of', 'that', 'called', 'named', 'titled', 'saying', ':', 'towards', 'regarding', 'on', 'labeled', 'labelled', 'says', '-', 'which', 'as']);
 const timeLeads = new Set(['on', 'at', 'for', 'by', 'in', 'from', 'of', 'around', 'about', 'this', 'the', 'to', 'until', 'till', 'during', 'after', 'before', 'due', ',', 'starting', 'beginning', 'through', 'since', 'time', 'and', 'date', 'sharply', 'later', 'it', 'is', 'will', 'be', 'event']);
 const listLeads = new Set(['to', 'on', 'in', 'into', 'onto', 'from', 'off', 'of', 'my', 'the', 'a', 'our', 'this', 'that', 'new', 'under', 'at', 'out', 'with', 'all', 'your']);
-const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to be added, to be removed, to be deleted');
-const queryNoise = new Set('time day days what whats what\'s when where which who whom whose how why many much soon long scheduled planned set coming going happening have has had got get any anything something free busy available pending upcoming up there tell show give read check see list find look next latest current first last left remaining all else other kind names name details information info status open still already supposed need needed want details most recent today\'s now not if whether know me let us everything please made currently future is are was were am do does did i i\'m i\'ve you we they it will would should can could shall be been being my our your'.split(' '));
+const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to go off, to ring, to be created, be created, to be added, to be removed, to be deleted');
+const queryNoise = new Set('overdue done finished finish completed unfinished tagged time day days what whats what\'s when where which who whom whose how why many much soon long scheduled planned set coming going happening have has had got get any anything something free busy available pending upcoming up there tell show give read check see list find look next latest current first last left remaining all else other kind names name details information info status open still already supposed need needed want details most recent today\'s now not if whether know me let us everything please made currently future is are was were am do does did i i\'m i\'ve you we they it will would should can could shall be been being my our your'.split(' '));
 
 /** The ranges of words that name the task, in order; none when only containers are named. */
-export function titleParts(words: readonly Word[], whens: readonly When[], lists: readonly Range[], decision: Decision, priority: Range | undefined): Range[] {
+export function titleParts(words: readonly Word[], whens: readonly When[], lists: readonly Range[], decision: Decision, priority: Range | null, place: Range | null): Range[] {
   const { operation, change } = decision;
   if (operation === 'none' || operation === 'confirm' || operation === 'reject') return [];
-  const taken = takenWords(words, whens, lists, operation === 'create' ? priority : undefined);
+  const taken = takenWords(words, whens, lists, change ? null : priority);
   const block = ({ from, to }: Range): void => void taken.fill(1, from, to);
   let from = decision.head;
   let to = words.length;
@@ -31,14 +31,14 @@ export function titleParts(words: readonly Word[], whens: readonly When[], lists
     const start = verbLength(words, 0, operation === 'delete' ? 'query' : operation);
     runs = runsOf(words, start, decision.head, taken, operation === 'delete' ? 'query' : operation, block).map((range) => trimmed(words, range)).filter((range) => range.to > range.from && !onlyContainers(words, range));
   }
-  if (operation === 'create') return besides(words, runs);
-  if (operation === 'query') return oneOf(words, runs.filter((range) => !onlyContainers(words, range)));
+  if (operation === 'create') return runs.length > 1 && place ? runs.filter(({ from: start, to: end }) => start !== place.from || end !== place.to) : runs;
+  if (operation === 'query') return oneOf(words, runs);
   const parts = runs.map((range) => withoutContainers(words, range)).filter((range) => range.to > range.from);
   return operation === 'delete' && parts.length > 1 ? oneOf(words, parts) : parts;
 }
 
 /** 1 for each word that says when, which list, how urgent, or is politeness at the end, together with the prepositions before it. */
-function takenWords(words: readonly Word[], whens: readonly When[], lists: readonly Range[], priority: Range | undefined): Uint8Array {
+function takenWords(words: readonly Word[], whens: readonly When[], lists: readonly Range[], priority: Range | null): Uint8Array {
   const taken = new Uint8Array(words.length + 1);
   const take = ({ from, to }: Range, leads: ReadonlySet<string>): void => {
     let start = from;
@@ -48,7 +48,9 @@ function takenWords(words: readonly Word[], whens: readonly When[], lists: reado
   for (const when of whens) {
     // "the evening meeting", "sunday gym": a time of day right before its event belongs to the name.
     const names = when.kind === 'time' && when.to - when.from === 1 && eventNouns.at(words, when.to) + coreNouns.at(words, when.to) > 0 && /^(?:morning|evening|night|afternoon)$/.test(words[when.from]?.word ?? '');
-    if (!names) take(when, timeLeads);
+    // "the quarterly report": an adjective of how often belongs to the name as well.
+    const adjective = when.kind === 'recurrence' && when.to - when.from === 1 && words[when.from]?.word.endsWith('ly') && when.to < words.length && !functionWords.has(words[when.to]?.word ?? '') && !isMark(words[when.to]?.word);
+    if (!names && !adjective) take(when, timeLeads);
   }
   for (const list of lists) take(list, listLeads);
   if (priority) take(priority, new Set(['with', 'as', 'and', 'a', ',', 'is', 'it', "it's"]));
@@ -77,7 +79,7 @@ function questionOrShow(words: readonly Word[], at: number): number {
   return Math.max(questionWords.at(words, at), showVerbs.at(words, at));
 }
 
-const statements = new Phrases("i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
+const statements = new Phrases("i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, i don't need, i dont need, i do not need, i no longer need, i don't want, i do not want, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
 
 function statementLength(words: readonly Word[], at: number): number {
   return statements.at(words, at);
@@ -119,14 +121,14 @@ function containerEnd(words: readonly Word[], from: number, to: number): number 
   return containerLinks.has(words[end]?.word ?? '') ? end + 1 : end;
 }
 
-const edges = new Set([...functionWords, 'please', 'new', 'next', 'upcoming', 'called', 'named', 'titled', ':', '-', '"', "'", 'scheduled', 'planned', 'it', "i'm", "i've", 'up', 'down', 'of', 'latest', 'time', 'hey']);
+const edges = new Set([...functionWords, 'please', 'new', 'next', 'upcoming', 'called', 'named', 'titled', ':', '-', '"', "'", 'scheduled', 'planned', 'it', "i'm", "i've", 'up', 'down', 'of', 'latest', 'time', 'hey', 'hi', 'ok', 'okay', 'later', 'soon', 'now', 'towards', 'regarding', 'fresh', 'blank', 'olly', 'alexa']);
 /** Function words that end a name rightly: "take the trash out", "sign up". */
 const endings = new Set(['out', 'up', 'off', 'down', 'in', 'over', 'on', "'s", 'him', 'her', 'them']);
 
 /** A run without function words and marks at its ends. */
 function trimmed(words: readonly Word[], range: Range): Range {
   let { from, to } = range;
-  while (from < to && (edges.has(words[from]?.word ?? '') || isMark(words[from]?.word) || prefixes.has(words[from]?.word))) from++;
+  while (from < to && (edges.has(words[from]?.word ?? '') || isMark(words[from]?.word))) from++;
   while (to > from && ((edges.has(words[to - 1]?.word ?? '') && !(endings.has(words[to - 1]?.word ?? '') && to - from > 1)) || isMark(words[to - 1]?.word) || words[to - 1]?.word === 'please')) to--;
   return { from, to };
 }
@@ -142,11 +144,6 @@ function withoutContainers(words: readonly Word[], range: Range): Range {
   while (to > from && containers.has(words[to - 1]?.word ?? '')) to--;
   while (from < to && beforeContainer.has(words[from]?.word ?? '')) from++;
   return trimmed(words, { from, to });
-}
-
-/** All runs of a create that are more than a container, joined; a long sentence keeps what stands before its second clause. */
-function besides(words: readonly Word[], runs: readonly Range[]): Range[] {
-  return runs.filter((range) => !onlyContainers(words, range));
 }
 
 /** The run that names an event, with what belongs to it; else the first. */

@@ -1,6 +1,6 @@
 // What an utterance about tasks says, by rules of English alone: the operation, and the words of the sentence that name the
 // task, its list, its day and time, people and place. It answers within the request, costs nothing and needs no model.
-import type { TaskStatus } from './change.ts';
+import { pickedState, type TaskStatus } from './change.ts';
 import { isGenericList, findLists } from './lists.ts';
 import { decide, type Operation } from './operation.ts';
 import { findPeople, findPlace } from './people.ts';
@@ -51,6 +51,10 @@ export interface Understood {
   readonly priority: TaskPriority | null;
   /** Tags without their #, lower case. */
   readonly tags: readonly string[];
+  /** For a query and a delete: only tasks in this state ("my done tasks"). */
+  readonly status: TaskStatus | null;
+  /** Whether only tasks are meant whose time has passed ("overdue tasks"). */
+  readonly overdue: boolean;
   /** Whether all that match are meant ("all my meetings", "everything on friday", "clear my calendar"). */
   readonly all: boolean;
   /** What an update sets; null for every other operation. */
@@ -69,8 +73,8 @@ export function understand(text: string): Understood {
   const priority = findPriority(words);
   const newDue = change?.due;
   const described = newDue ? whens.filter((when) => when.to <= newDue.from || when.from >= newDue.to) : whens;
-  const people = findPeople(words, whens);
   const place = findPlace(words, whens, lists);
+  const people = findPeople(words, whens).filter(({ from, to }) => !place || to <= place.from || from >= place.to);
 
   const spans: Span[] = [];
   const mark = (property: SpanProperty, ranges: readonly Range[]): void => {
@@ -80,7 +84,7 @@ export function understand(text: string): Understood {
       spans.push({ property, start, end, text: text.slice(start, end) });
     }
   };
-  mark('title', titleParts(words, whens, lists, decision, priority?.range));
+  mark('title', titleParts(words, whens, lists, decision, priority?.range ?? null, place));
   mark('list', lists.filter((range) => !isGenericList(words, range)));
   mark('dateText', described.filter(({ kind, alsoDate }) => kind === 'date' || alsoDate));
   mark('timeText', described.filter(({ kind }) => kind === 'time' || kind === 'lead'));
@@ -100,7 +104,9 @@ export function understand(text: string): Understood {
     title: textOf('title'), list: textOf('list'), dateText: textOf('dateText'), timeText: textOf('timeText'), recurrence: textOf('recurrence'), location: textOf('location'),
     dueText: dueText(text, words, described),
     people: spans.filter(({ property }) => property === 'people').map((span) => span.text),
-    all: meansAll(words, operation),
+    status: operation === 'query' || operation === 'delete' ? pickedState(words) : null,
+    overdue: words.some(({ word }) => word === 'overdue'),
+    all: meansAll(words, whens, operation),
     change: change ? {
       ...(change.status && { status: change.status }),
       ...(change.title && { title: textOf('newTitle') as string }),
@@ -128,9 +134,10 @@ function dueText(text: string, words: readonly Word[], whens: readonly When[]): 
   return whens.filter(({ kind, alsoDate }) => kind === 'date' || kind === 'time' || alsoDate).map(({ from, to }) => text.slice((words[from] as Word).start, (words[to - 1] as Word).end)).join(' ') || null;
 }
 
-function meansAll(words: readonly Word[], operation: Operation): boolean {
-  const said = words.some(({ word }, at) => /^(?:all|everything|entire|whole|every|each)$/.test(word) && !/^(?:day|days|at)$/.test(words[at + 1]?.word ?? ''));
+function meansAll(words: readonly Word[], whens: readonly When[], operation: Operation): boolean {
+  if (operation !== 'query' && operation !== 'update' && operation !== 'delete') return false;
+  const repeated = new Set(whens.filter(({ kind }) => kind === 'recurrence').map(({ from }) => from));
+  if (words.some(({ word }, at) => /^(?:all|everything|entire|whole|every|each)$/.test(word) && !repeated.has(at) && !/^(?:day|at)$/.test(words[at + 1]?.word ?? ''))) return true;
   // "clear my calendar", "empty the list": the whole of it, unless something is taken from it.
-  const wholly = operation === 'delete' && words.some(({ word }, at) => /^(?:calendar|calender|calendars|schedule|agenda|list|lists)$/.test(word) && !words.slice(Math.max(0, at - 6), at).some((before) => /^(?:from|off|on|in|to|of)$/.test(before.word)));
-  return said || wholly;
+  return operation === 'delete' && words.some(({ word }, at) => /^(?:calendar|calender|calendars|schedule|agenda|list|lists)$/.test(word) && !words.slice(Math.max(0, at - 6), at).some((before) => /^(?:from|off|on|in|to|of)$/.test(before.word)));
 }

@@ -18,7 +18,7 @@ const plainWeekday = new Set('monday tuesday wednesday thursday friday saturday 
 const repeatingDay = new Set(['mondays', 'tuesdays', 'wednesdays', 'thursdays', 'fridays', 'saturdays', 'sundays', 'weekdays', 'weekends', 'mornings', 'evenings', 'afternoons', 'nights']);
 const month = new Set('january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec'.split(' '));
 const days = new Phrases('today, tomorrow, yesterday, tomorow, tommorow, tommorrow, tomorrows, todays, tmrw, tmr, the day after tomorrow, day after tomorrow, the day before yesterday, day before yesterday, day after, next day, following day, all day, all days');
-const period = new Set(['day', 'days', 'week', 'weeks', 'weekend', 'weekends', 'month', 'months', 'year', 'years', 'quarter', 'fortnight']);
+const period = new Set(['day', 'days', 'week', 'weeks', 'weekend', 'weekends', 'month', 'months', 'year', 'years', 'quarter', 'fortnight', 'weekday', 'weekdays']);
 const clockUnit = new Set(['minute', 'minutes', 'min', 'mins', 'hour', 'hours', 'hr', 'hrs', 'second', 'seconds']);
 const pointing = new Set(['this', 'next', 'last', 'past', 'previous', 'coming', 'following', 'upcoming', 'current']);
 const often = new Phrases('daily, weekly, monthly, yearly, annually, hourly, nightly, biweekly, bi-weekly, fortnightly, quarterly, weekdays, weekends, on weekdays, on weekends, all days');
@@ -276,12 +276,12 @@ function clockLength(plain: readonly string[], index: number, expected: boolean)
   if (expected && hourOfPart.has(plain[index] ?? '')) return 1;
   const clock = clockAt(plain, index);
   if (!clock) return 0;
-  return clock.half || clock.sure || (expected && closesTime(plain, index + clock.length)) ? clock.length : 0;
+  return clock.half || clock.sure || (expected && closesTime(plain, index + clock.length) && !(plain[index - 1] === 'for' && plain[index + clock.length] === 'at')) ? clock.length : 0;
 }
 
 const timeCloses = new Set([
   'today', 'tomorrow', 'tonight', 'on', 'in', 'for', 'with', 'to', 'and', 'please', 'every', 'this', 'next', 'that', 'sharp', 'by', 'about', 'from', 'until', 'till', 'so', 'or', 'daily',
-  'morning', 'evening', 'night', 'afternoon', 'at', 'my', 'i', 'because', 'of', 'off', 'can', 'is', 'it', 'alarm', 'meeting', 'appointment', 'reminder', 'event', 'call',
+  'morning', 'evening', 'night', 'afternoon', 'at', 'my', 'i', 'because', 'of', 'off', 'can', 'is', 'it', 'alarm', 'meeting', 'appointment', 'reminder', 'event', 'call', 'remind', 'notify', 'wake', 'alert', 'set', 'add', 'create', 'schedule', 'put', 'send',
 ]);
 
 /** Whether a bare number may end here as a time: "at four about an event", but not "at four seasons". */
