@@ -98,7 +98,8 @@ function remindsLater(words: readonly Word[], head: number, whens: readonly When
   return when !== undefined && /^(?:to|that)$/.test(words[when.to]?.word ?? '');
 }
 
-const tellMe = new Phrases('tell me, let me know, inform me, call me, message me');
+/** Verbs that ask for a reminder when a time and a duty follow. */
+export const tellMe = new Phrases('tell me, let me know, inform me, call me, message me');
 
 /** No verb leads: a statement ("i have a meeting at noon"), a duty ("pay the rent"), or the thing itself ("dentist today at nine"). */
 function undirected(words: readonly Word[], head: number, whens: readonly When[], about: Subjects): Decision {
@@ -153,9 +154,10 @@ const calendars = new Phrases('calendar, my schedule, my agenda, my list');
 
 /** Where the command begins: after greetings, politeness and wishes. */
 function commandStart(words: readonly Word[], whens: readonly When[]): number {
+  const whenAt = new Map(whens.map((when) => [when.from, when]));
   let at = 0;
   while (at < words.length) {
-    const when = whens.find(({ from }) => from === at || (from === at + 1 && /^(?:on|at|in|for|by)$/.test(words[at]?.word ?? '')));
+    const when = whenAt.get(at) ?? (/^(?:on|at|in|for|by)$/.test(words[at]?.word ?? '') ? whenAt.get(at + 1) : undefined);
     if (when && words[when.to - 1]?.word !== "'s" && !/^(?:todays|tomorrows)$/.test(words[when.to - 1]?.word ?? '') && (commandAt(words, when.to) || words[when.to]?.word === ',')) {
       at = when.to;
       continue;

@@ -1,7 +1,7 @@
 // What a task is called in an utterance: what is left when the command, the day and time, the list, the container ("a
 // reminder", "my calendar") and politeness are taken away.
-import { coreNouns, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
-import type { Decision } from './operation.ts';
+import { coreNouns, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, partingVerbs, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
+import { tellMe, type Decision } from './operation.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
@@ -12,7 +12,7 @@ const afterVerb = new Set(['to', 'about', 'of', 'that', 'for', 'on', 'me', 'us',
 const containerLinks = new Set(['for', 'to', 'about', 'of', 'that', 'called', 'named', 'titled', 'saying', ':', 'towards', 'regarding', 'on', 'labeled', 'labelled', 'says', '-', 'which', 'as']);
 const timeLeads = new Set(['on', 'at', 'for', 'by', 'in', 'from', 'of', 'around', 'about', 'this', 'the', 'to', 'until', 'till', 'during', 'after', 'before', 'due', ',', 'starting', 'beginning', 'through', 'since', 'time', 'and', 'date', 'sharply', 'later', 'it', 'is', 'will', 'be', 'event']);
 const listLeads = new Set(['to', 'on', 'in', 'into', 'onto', 'from', 'off', 'of', 'my', 'the', 'a', 'our', 'this', 'that', 'new', 'under', 'at', 'out', 'with', 'all', 'your']);
-const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to go off, to ring, to be created, be created, to be added, to be removed, to be deleted');
+const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to go off, to be created, be created, to be added, to be removed, to be deleted');
 const queryNoise = new Set('overdue done finished finish completed unfinished tagged time day days what whats what\'s when where which who whom whose how why many much soon long scheduled planned set coming going happening have has had got get any anything something free busy available pending upcoming up there tell show give read check see list find look next latest current first last left remaining all else other kind names name details information info status open still already supposed need needed want details most recent today\'s now not if whether know me let us everything please made currently future is are was were am do does did i i\'m i\'ve you we they it will would should can could shall be been being my our your'.split(' '));
 
 /** The ranges of words that name the task, in order; none when only containers are named. */
@@ -31,7 +31,8 @@ export function titleParts(words: readonly Word[], whens: readonly When[], lists
     const start = verbLength(words, 0, operation === 'delete' ? 'query' : operation);
     runs = runsOf(words, start, decision.head, taken, operation === 'delete' ? 'query' : operation, block).map((range) => trimmed(words, range)).filter((range) => range.to > range.from && !onlyContainers(words, range));
   }
-  if (operation === 'create') return runs.length > 1 && place ? runs.filter(({ from: start, to: end }) => start !== place.from || end !== place.to) : runs;
+  if (operation === 'create') runs = runs.map((range, index) => (index > 0 ? withLead(words, range, taken) : range));
+  if (operation === 'create') return runs.length > 1 && place ? runs.filter((range) => range.to !== place.to || place.from - range.from > 2) : runs;
   if (operation === 'query') return oneOf(words, runs);
   const parts = runs.map((range) => withoutContainers(words, range)).filter((range) => range.to > range.from);
   return operation === 'delete' && parts.length > 1 ? oneOf(words, parts) : parts;
@@ -67,7 +68,8 @@ function takenWords(words: readonly Word[], whens: readonly When[], lists: reado
 /** The length of the command itself: "remind me to", "add", "can you set a reminder for", "get rid of". */
 function verbLength(words: readonly Word[], head: number, operation: Decision['operation']): number {
   let at = head;
-  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at)) : operation === 'delete' ? Math.max(deleteVerbs.at(words, at), questionOrShow(words, at)) : questionOrShow(words, at);
+  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at))
+    : operation === 'delete' ? deleteVerbs.at(words, at) || questionOrShow(words, at) || partingVerbs.at(words, at) : questionOrShow(words, at);
   if (operation === 'create' && verb === 0) return statementLength(words, at);
   at += verb;
   while (at < words.length && afterVerb.has(words[at]?.word ?? '') && at - head - verb < 3) at++;
@@ -131,6 +133,13 @@ function trimmed(words: readonly Word[], range: Range): Range {
   while (from < to && (edges.has(words[from]?.word ?? '') || isMark(words[from]?.word))) from++;
   while (to > from && ((edges.has(words[to - 1]?.word ?? '') && !(endings.has(words[to - 1]?.word ?? '') && to - from > 1)) || isMark(words[to - 1]?.word) || words[to - 1]?.word === 'please')) to--;
   return { from, to };
+}
+
+/** A later part with the preposition that ties it to the one before: "call ivan … about the lease". */
+function withLead(words: readonly Word[], { from, to }: Range, taken: Uint8Array): Range {
+  let start = from;
+  while (start > 0 && !taken[start - 1] && /^(?:the|a|an|my|our|his|her)$/.test(words[start - 1]?.word ?? '')) start--;
+  return start > 0 && !taken[start - 1] && /^(?:with|about|for|from|to|at|in|regarding|of|by)$/.test(words[start - 1]?.word ?? '') ? { from: start - 1, to } : { from, to };
 }
 
 function onlyContainers(words: readonly Word[], { from, to }: Range): boolean {
