@@ -23,7 +23,7 @@ export function clockAt(plain: readonly string[], index: number): Clock | null {
   const word = plain[index] ?? '';
   const digits = /^(\d{1,2})(?:[:.](\d{2}))?(?:[:.]\d{2})?([ap]m)?$/.exec(word);
   if (digits && (digits[2] ?? digits[3])) {
-    const clock = { hour: Number(digits[1]), minute: Number(digits[2] ?? 0), exact: /^0\d|^1[3-9]|^2/.test(word) && digits[2] !== undefined, sure: true };
+    const clock = { hour: Number(digits[1]), minute: Number(digits[2] ?? 0), exact: /^\d\d/.test(word) && digits[2] !== undefined, sure: true };
     if (digits[3]) return checked({ ...clock, half: digits[3] as 'am' | 'pm', length: partEnd(plain, index + 1) - index });
     return withHalf(plain, index, index + 1, clock);
   }
