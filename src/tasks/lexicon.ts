@@ -36,7 +36,7 @@ export const deleteVerbs = new Phrases(`
   delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
   abolish, terminate, exterminate, detach, unlist, stop, take down, cut, expunge, stop the, stop my, stop all
-  do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, throw away, throw out, forget the, forget my, forget alarm, rid
+  do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, free up, ignore, throw away, throw out, forget the, forget my, forget alarm, rid
 `);
 
 /** Verbs among them that mean nothing else, wherever in a sentence they stand. */
@@ -63,7 +63,7 @@ export const questionWords = new Phrases(`
 /** Nouns that nothing but tasks, calendars, lists and reminders are called by. */
 export const coreNouns = new Phrases(`
   calendar, calendars, calender, calandar, event, events, meeting, meetings, meting, appointment, appointments, appt, reminder, reminders, remainder, remainders, alarm, alarms, list, lists, schedule, schedules, scheduled, agenda, agendas, task, tasks, todo, todos, to do, to-do, to-dos, to dos, item, items, deadline, deadlines, planner, diary, chore, chores, errand, errands
-  engagement, engagements, entry, entries, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments
+  engagement, engagements, entry, entries, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, notes, notepad, note pad, memo, memos, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments
 `);
 
 /** Events of a calendar by name. */
@@ -116,7 +116,7 @@ export const approvals = new Phrases(`
 
 /** Words of refusal. */
 export const refusals = new Phrases(`
-  no, nope, nah, not, wrong, wrongly, incorrect, incorrectly, mistake, mistaken, mistakes, don't, dont, didn't, didnt, doesn't, doesnt, isn't, isnt, wasn't, wasnt, aren't, haven't, hasn't, can't, cannot, never mind, nevermind, negative, false, error, misunderstood, misunderstand, misheard, messed up, mess, screwed up, rectify, modify, bad, stop it, stop that, cancel that, cancel it, forget it, something else, never, disagree, decline, reject, rejected, deny, abort, unsatisfied, dissatisfied, improper, inaccurate, else, n't, goddammit, shit, dammit, damn, correct this, correct it, correct that, try again, do it again, redo
+  no, nope, nah, not, wrong, wrongly, incorrect, incorrectly, mistake, mistaken, mistakes, don't, dont, didn't, didnt, doesn't, doesnt, isn't, isnt, wasn't, wasnt, aren't, haven't, hasn't, can't, cannot, never mind, nevermind, negative, false, error, misunderstood, misunderstand, misheard, messed up, mess, screwed up, rectify, modify, bad, stop it, stop that, cancel that, cancel it, forget it, something else, never, disagree, decline, reject, rejected, deny, abort, unsatisfied, dissatisfied, improper, inaccurate, else, n't, goddammit, shit, dammit, damn, correct this, correct it, correct that, check the command, check the answer, check your answer, check your command, check again, check it again, try again, do it again, redo
 `);
 
 /** Words that may stand around approval and refusal and say nothing else. */

@@ -37,9 +37,13 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
   if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
-  if (about.core && unwanted.find(words) >= 0) return decided('delete', 0.7);
+  if ((about.core || (about.event && whens.length > 0)) && unwanted.find(words) >= 0 && !asks) return decided('delete', 0.7);
   if (sendingVerbs.at(words, head) > 0) return decided('none', 0.7);
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
+  if (asks && !about.core && !about.other) {
+    if (whens.length > 0 && dutyVerbs.at(words, head) > 0) return decided('create', 0.6);
+    if (awaits(words, head)) return decided('create', 0.6);
+  }
   if (asks) {
     const second = laterCommand(words, head + 1, navigation.at(words, head) > 0 ? 'anywhere' : 'after and');
     if (second && about.core) return decided(second.operation, 0.75, second.at);
@@ -62,10 +66,17 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   return undirected(words, head, whens, about);
 }
 
-const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing");
+const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, won't be, will not be, not going to, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
 const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
+
+/** "let me know when the match starts" waits for something; "let me know when the match is" asks. */
+function awaits(words: readonly Word[], head: number): boolean {
+  const length = words[head]?.word === 'tell' ? 0 : tellMe.at(words, head);
+  const said = words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '';
+  return length > 0 && /^(?:when|if|before|whenever)$/.test(words[head + length]?.word ?? '') && !/^(?:is|are|was|were|for|'s|does|do|did)$/.test(said);
+}
 
 /** "open a new list", "bring up a blank list": what is new cannot be shown. */
 function bringsNew(words: readonly Word[], head: number): boolean {
@@ -108,7 +119,8 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
   const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (/^(?:list|lists)$/.test(words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '') && words.length > 1));
   if (about.core) {
-    if (looksUp) return decided('query', 0.6);
+    // "i need a grocery list": what is wanted with an "a" is not there yet.
+    if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
     return decided('create', dated ? 0.7 : 0.5);
   }
   if (dated && appointed.find(words) >= 0) return decided('create', 0.6);
@@ -119,7 +131,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   return decided('none', 0.5);
 }
 
-const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 
