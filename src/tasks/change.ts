@@ -169,6 +169,7 @@ function moved(words: readonly Word[], head: number, end: number, whens: readonl
     while (first > 0 && (whens[first - 1] as When).from > from && gapIsSmall(words, (whens[first - 1] as When).to, (whens[first] as When).from)) first--;
     const due = { from: (whens[first] as When).from, to: (whens[last] as When).to };
     let to = due.from;
+    if (due.to - due.from > 1 && /^(?:until|till|by)$/.test(words[due.from]?.word ?? '')) due.from++;
     while (to > from && /^(?:to|until|till|by|for|at|on|the|back|forward|into)$/.test(words[to - 1]?.word ?? '')) to--;
     const led = words.slice(to, due.from + 1).some(({ word }) => /^(?:to|until|till|by|for)$/.test(word));
     const list = words.slice(from, end).some(({ word }) => places.has(word)) && !led;

@@ -169,7 +169,7 @@ function readTime(plain: readonly string[], whens: readonly When[]): { clock: Cl
 function readDays(plain: readonly string[], whens: readonly When[], today: number): Day | null {
   const named: string[][] = [];
   for (const { kind, alsoDate, from, to } of whens) {
-    const said = plain.slice(from, to).filter((word) => word !== "'s");
+    const said = plain.slice(from, to).filter((word, index) => word !== "'s" && !(index === 0 && /^(?:after|before|until|till|since)$/.test(word) && to - from > 1 && !countAt(plain, from + 1)));
     if (kind === 'date' || alsoDate) named.push(said);
     // "this evening" is of today, even when it is over.
     else if (said[0] === 'this' || said[0] === 'later') named.push(['today']);

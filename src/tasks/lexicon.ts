@@ -35,7 +35,7 @@ export const remindPhrases = new Phrases(`
 export const deleteVerbs = new Phrases(`
   delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
-  abolish, terminate, exterminate, detach, unlist, stop, take down, cut, expunge, stop the, stop my, stop all
+  abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
   do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, free up, ignore, throw away, throw out, forget the, forget my, forget alarm, rid
 `);
 

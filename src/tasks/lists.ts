@@ -1,5 +1,5 @@
 // Lists by name: "my grocery list", "the list of books to read", "list for school supplies", "groceries".
-import { coreNouns, createVerbs, deleteVerbs, eventNouns, functionWords, givenNames, relations, showVerbs } from './lexicon.ts';
+import { coreNouns, deleteVerbs, eventNouns, functionWords, givenNames, relations } from './lexicon.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
@@ -61,10 +61,11 @@ function commands(words: readonly Word[], lead: number, taking: boolean): boolea
 function isName(words: readonly Word[], at: number): boolean {
   const word = words[at]?.word ?? '';
   if (word === "'s") return at > 0 && !/^(?:what|it|that|let|where|who|how)$/.test(words[at - 1]?.word ?? '');
-  return !isMark(word) && !functionWords.has(word) && !generic.has(word) && !verbs.has(word) && createVerbs.at(words, at) === 0 && deleteVerbs.at(words, at) === 0 && showVerbs.at(words, at) === 0;
+  return !isMark(word) && !functionWords.has(word) && !generic.has(word) && !verbs.has(word);
 }
 
-const verbs = new Set('want make made need put have has got going start started get go is called please into onto thing things'.split(' '));
+// Not whole classes of verbs: a "work out list" and a "hardware store list" are lists.
+const verbs = new Set('add append include insert create set begin update show list read check see view find open delete remove clear cancel erase empty tell give bring pull want make made need put have has got going start started get go is called please into onto thing things'.split(' '));
 
 /** The end of a name that follows: "list of jewels to be bought", "list called party time". */
 function rightEnd(words: readonly Word[], at: number, when: ReadonlySet<number>): number {

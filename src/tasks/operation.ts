@@ -209,7 +209,7 @@ function takesAway(words: readonly Word[], head: number, about: Subjects): boole
   return true;
 }
 
-const weakDelete = new Phrases('stop, stop the, stop my, stop all, cut, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
+const weakDelete = new Phrases('stop, stop the, stop my, stop all, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
 
 /** A second command: "… and delete it", "… can you remind me", ", put it on thursday". After a question only what "and" leads. */
 function laterCommand(words: readonly Word[], from: number, where: 'after and' | 'anywhere'): { operation: Operation; at: number } | null {

@@ -133,8 +133,13 @@ function relativeLength(plain: readonly string[], index: number): { kind: 'date'
 
 /** "tomorrow", "next friday", "march fourteenth two thousand and seventeen", "the fifteenth", "end of the month", "3/15", "2026-03-15". */
 function dateLength(plain: readonly string[], words: readonly Word[], index: number): number {
-  const word = plain[index] as string;
+  const word = plain[index];
+  if (word === undefined) return 0;
   if (/^\d{4}-\d{2}-\d{2}(?:t[\d:.]+z?)?$/.test(word) || /^\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})$/.test(word) || /^\d{1,2}\/\d{1,2}$/.test(word)) return 1;
+  if (['after', 'before', 'until', 'till', 'since'].includes(word)) {
+    const bound = dateLength(plain, words, index + 1);
+    return bound ? bound + 1 : 0;
+  }
   const day = days.at(words, index);
   if (day) return day + possessive(plain, index + day);
   return Math.max(nthWeekdayLength(plain, index), partOfPeriodLength(plain, index), pointedLength(plain, index), weekdayLength(plain, index), calendarDayLength(plain, index));

@@ -113,6 +113,7 @@ describe('a task is changed by', () => {
     ['Rename "call Bob" to "Call Robert"', { operation: 'update', title: 'call Bob', change: { title: 'Call Robert' } }],
     ['move the demo from monday to tuesday at 3pm', { operation: 'update', title: 'demo', dateText: 'monday', change: { dueText: 'tuesday at 3pm' } }],
     ['postpone the call with the bank until next week', { operation: 'update', title: 'call with the bank', change: { dueText: 'next week' } }],
+    ['delay the oven check until five pm', { operation: 'update', title: 'oven check', change: { dueText: 'five pm' } }],
     ['change the due date of the essay to december first', { operation: 'update', title: 'essay', change: { dueText: 'december first' } }],
     ['reschedule the viewing', { operation: 'update', title: 'viewing', change: {} }],
     ['make the tax return urgent', { operation: 'update', title: 'tax return', change: { priority: 'URGENT' } }],
