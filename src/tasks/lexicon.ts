@@ -15,7 +15,7 @@ export const prefixes = new Phrases(`
 export const createVerbs = new Phrases(`
   add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
   enter, log, mark down, mark my calendar, pencil in, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
-  throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, update my calendar with, update the calendar with, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
+  throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, update my calendar with, update the calendar with, reschedule a new, send invite, send invites, send an invite, send out invites, send invitation, send invitations, send an invitation, send out invitations, send a meeting request, send a meeting invite, send a calendar invite, send meeting invite, send reminder, send a reminder, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
 `);
 
 /** Verbs among them that make many things besides tasks: alone, without a noun of the domain or a time, they say nothing. */
@@ -95,6 +95,9 @@ export const otherNouns = new Phrases(`
 
 /** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */
 export const sendingVerbs = new Phrases('play, send, send out, email, e-mail, mail, reply, respond, forward, tweet, post, start playing, start play, compose, write an email, write a mail, write email, begin playing');
+
+/** Things among them that people go to or wait for at a time: "movie with dan friday at eight". */
+export const outings = new Phrases('movie, movies, theater, theatre, restaurant, train, bus, ticket, game, hotel, bar, pub, coffee, delivery, band, cinema, museum, zoo, beach, shop, store, post office');
 
 /** Verbs of what an assistant does itself, other than tasks. */
 export const otherVerbs = new Phrases(`

@@ -1,7 +1,7 @@
 // Decides what an utterance asks for. The word that leads it, after "please", "can you" and the like, decides in most
 // sentences; questions and looks into the calendar may end in a second command ("find my next event and delete it").
 import {
-  approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, happening, otherNouns, otherVerbs, ownDuties, partingVerbs, plainDeleteVerbs,
+  approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, happening, otherNouns, otherVerbs, outings, ownDuties, partingVerbs, plainDeleteVerbs,
   prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs, vagueDutyVerbs,
 } from './lexicon.ts';
 import { changeOf, type ChangePlace } from './change.ts';
@@ -32,13 +32,13 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   const change = changeOf(words, head, whens);
   if (change) return { ...decided('update', change.confidence), change };
 
-  const asks = (questionWords.at(words, head) > 0 || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head, whens);
+  const asks = ((questionWords.at(words, head) > 0 && !hasSomething(words, head)) || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head, whens);
   if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !asks) return decided('create', 0.95);
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
   if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
   if ((about.core || (about.event && whens.length > 0)) && unwanted.find(words) >= 0 && !asks) return decided('delete', 0.7);
-  if (sendingVerbs.at(words, head) > 0) return decided('none', 0.7);
+  if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) return decided('none', 0.7);
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
   if (asks && !about.core && !about.other) {
     if (whens.length > 0 && dutyVerbs.at(words, head) > 0) return decided('create', 0.6);
@@ -68,6 +68,11 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
 
 const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, won't be, will not be, not going to, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
+/** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */
+function hasSomething(words: readonly Word[], head: number): boolean {
+  return words[head]?.word === 'have' && !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
+}
+
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
 const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
 
@@ -123,7 +128,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
     return decided('create', dated ? 0.7 : 0.5);
   }
-  if (dated && appointed.find(words) >= 0) return decided('create', 0.6);
+  if (dated && (appointed.find(words) >= 0 || outings.find(words) >= 0)) return decided('create', 0.6);
   if (about.other) return decided('none', 0.6);
   if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
@@ -182,7 +187,7 @@ function commandStart(words: readonly Word[], whens: readonly When[]): number {
     // "don't forget to" and "remember to" are prefixes of a duty, and a request for a reminder by themselves.
     if (remindPhrases.at(words, at) > 0) break;
     const length = prefixes.at(words, at);
-    if (length === 0) break;
+    if (length === 0 || (words[at]?.word === 'let' && /^(?:know|see|hear)$/.test(words[at + length]?.word ?? ''))) break;
     // "do i have", "now what": a question is not a prefix; "i need milk" keeps its verb.
     if (words[at]?.word === 'do' && length === 1 && deleteVerbs.at(words, at + 1) === 0 && createVerbs.at(words, at + 1) === 0) break;
     at += length;

@@ -50,6 +50,9 @@ describe('a task is created by', () => {
     ['add a weekly standup to my calendar', { operation: 'create', title: 'weekly standup', recurrence: 'weekly' }],
     ['every second thursday at eight remind me to put the bins out', { operation: 'create', title: 'put the bins out', recurrence: 'every second thursday', timeText: 'eight' }],
     ['schedule dinner on friday with sara', { operation: 'create', title: 'dinner with sara', people: ['sara'] }],
+    ['have lunch with dan tomorrow at noon', { operation: 'create', title: 'lunch with dan', dateText: 'tomorrow', timeText: 'noon', people: ['dan'] }],
+    ['let me know when the match starts', { operation: 'create' }],
+    ['movie with olivia friday at eight', { operation: 'create', title: 'movie with olivia', dateText: 'friday', timeText: 'eight' }],
     ['open a new list', { operation: 'create', title: null }],
   ]);
 });
@@ -74,6 +77,8 @@ describe('tasks are asked for by', () => {
     ['remind me what i have planned for sunday', { operation: 'query', dateText: 'sunday' }],
     ["what's going on between two and four pm", { operation: 'query', timeText: 'between two and four pm' }],
     ['is the report done', { operation: 'query', title: 'report' }],
+    ['have i got a meeting on monday', { operation: 'query', title: 'meeting', dateText: 'monday' }],
+    ['let me know when the meeting is', { operation: 'query', title: 'meeting' }],
     ['read my to do list', { operation: 'query', list: 'to do list' }],
     ['any appointments after three pm', { operation: 'query', title: 'appointments', timeText: 'after three pm' }],
   ]);
