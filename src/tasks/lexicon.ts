@@ -28,7 +28,7 @@ export const createdForms = new Phrases('to be added, be added, to be created, b
 export const remindPhrases = new Phrases(`
   remind, remind me, reminder to, remember, remember that, notify, notify me, notification for, notifications for, alert me, alert, wake me, wake me up, wake up, get me up, wake us, ping me, nudge me, warn me, buzz me, call me for, call me to, prompt me, tell me to, get up at, get up, wake, let me know when it is, tell me when it is, let me know when it's, tell me when it's
   don't let me forget, do not let me forget, dont let me forget, make sure i, make sure i don't, make sure that i, ensure i, ensure that i, give me a reminder, give me an alert, send me a reminder, send me an alert, i need a reminder, i need an alarm, i want an alarm, i want a reminder, i need a new, i want a new, i would like a new, i'd like a new
-  don't forget, do not forget, dont forget
+  don't forget, do not forget, dont forget, be reminded, be notified, be alerted, be woken, be woken up, to be reminded, to be notified, get reminded, get notified, give me a heads up, give me a nudge, give me a ping, give me a warning, give me a call
 `);
 
 /** Verbs that take something away. */
@@ -84,7 +84,7 @@ export const happening = new Phrases(`
 
 /** The beginning of a question for one's own duties. */
 export const ownDuties = new Phrases(`
-  what do i need, what do i have, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, do i have something
+  what do i need, what do i have, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, my day look, my week look, my weekend look, my schedule look, my morning look, my afternoon look, do i need to buy, do i have to buy, do i need to do, do i have to do, do i need to get, do i have something
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */

@@ -66,11 +66,14 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   return undirected(words, head, whens, about);
 }
 
-const unwanted = new Phrases("i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, won't be, will not be, not going to, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
+const unwanted = new Phrases("no need for, no need of, i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, won't be, will not be, not going to, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 /** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */
 function hasSomething(words: readonly Word[], head: number): boolean {
-  return words[head]?.word === 'have' && !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
+  if (words[head]?.word !== 'have') return false;
+  // "have my calendar remind me"
+  if (words.some(({ word }, at) => at > head && /^(?:remind|notify|alert)$/.test(word) && /^(?:me|us)$/.test(words[at + 1]?.word ?? ''))) return true;
+  return !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
 }
 
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
@@ -122,7 +125,9 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   const decided = (operation: Operation, confidence: number): Decision => ({ operation, confidence, head });
   const dated = whens.length > 0;
   const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
-  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (/^(?:list|lists)$/.test(words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '') && words.length > 1));
+  // "milk on the shopping list" puts it there; "the shopping list" looks at it.
+  const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^lists?$/.test(later.word)) && words[at + 1]?.word !== 'do');
+  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (!dated && nextNouns.find(words) === head) || (!placed && /^(?:list|lists)$/.test(words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '') && words.length > 1));
   if (about.core) {
     // "i need a grocery list": what is wanted with an "a" is not there yet.
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
@@ -138,6 +143,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
 
 const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
+const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last reminder, last event');
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 
 /** What the words are about. `own`: the asker's time ("am i free on sunday"); `duties`: the same, beyond doubt. */
@@ -234,7 +240,7 @@ function laterCommand(words: readonly Word[], from: number, where: 'after and' |
 
 const andLeads = new Set(['and', 'then', 'please', ',', '.', ';', 'so']);
 const commandLeads = new Set([...andLeads, 'you', 'to']);
-const plainCreate = new Phrases('add, create, schedule a, schedule an, schedule event, set a, set an, insert');
+const plainCreate = new Phrases('put it, put them, put that, put this, add, create, schedule a, schedule an, schedule event, set a, set an, insert');
 const secondCreate = new Phrases('add, create, make a, make an, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
 
 /** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */
