@@ -14,7 +14,7 @@ export const prefixes = new Phrases(`
 /** Verbs that put something on record. They are a command about tasks only beside a noun of the domain or a date. */
 export const createVerbs = new Phrases(`
   add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
-  enter, log, mark down, mark my calendar, pencil in, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
+  enter, log, mark down, mark my calendar, pencil in, pencil me in, pencil, make note, make a note, take note, take a note, name the new, call the new, name my new, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
   throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, update my calendar with, update the calendar with, reschedule a new, send invite, send invites, send an invite, send out invites, send invitation, send invitations, send an invitation, send out invitations, send a meeting request, send a meeting invite, send a calendar invite, send meeting invite, send reminder, send a reminder, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
 `);
 
@@ -63,7 +63,7 @@ export const questionWords = new Phrases(`
 /** Nouns that nothing but tasks, calendars, lists and reminders are called by. */
 export const coreNouns = new Phrases(`
   calendar, calendars, calender, calandar, event, events, meeting, meetings, meting, appointment, appointments, appt, reminder, reminders, remainder, remainders, alarm, alarms, list, lists, schedule, schedules, scheduled, agenda, agendas, task, tasks, todo, todos, to do, to-do, to-dos, to dos, item, items, deadline, deadlines, planner, diary, chore, chores, errand, errands
-  engagement, engagements, entry, entries, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, notes, notepad, note pad, memo, memos, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments
+  engagement, engagements, entry, entries, woken, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, notes, notepad, note pad, memo, memos, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments
 `);
 
 /** Events of a calendar by name. */

@@ -30,16 +30,20 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   const about = subjects(words, head, whens);
 
   const change = changeOf(words, head, whens);
-  if (change) return { ...decided('update', change.confidence), change };
+  // "i bought the eggs, take them off my list" asks for the second.
+  const overruled = change !== null && change.confidence < 0.9 && laterCommand(words, head + 1, 'anywhere')?.operation === 'delete';
+  if (change && !overruled) return { ...decided('update', change.confidence), change };
 
   const asks = ((questionWords.at(words, head) > 0 && !hasSomething(words, head)) || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head, whens);
   if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !asks) return decided('create', 0.95);
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
   if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
   if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
-  if ((about.core || (about.event && whens.length > 0)) && unwanted.find(words) >= 0 && !asks) return decided('delete', 0.7);
+  if (!asks && ((about.core && unwanted.find(words) >= 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
   if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) return decided('none', 0.7);
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
+  // "tell me about my appointment an hour before it"
+  if (asks && tellMe.at(words, head) > 0 && whens.some(({ kind }) => kind === 'lead')) return decided('create', 0.7);
   if (asks && !about.core && !about.other) {
     if (whens.length > 0 && dutyVerbs.at(words, head) > 0) return decided('create', 0.6);
     if (awaits(words, head)) return decided('create', 0.6);
@@ -51,22 +55,25 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     return decided('none', 0.7);
   }
   if (otherVerbs.at(words, head) > 0 && !about.core) return decided('none', 0.7);
+  if (calendars.at(words, head) > 0 && onlyWhen(words, head + 1, whens)) return decided('query', 0.7);
   if (createVerbs.at(words, head) > 0) {
-    if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
+    if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free|blank)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
     if (whens.length > 0 && (about.event ? vagueCreateVerbs.at(words, head) === 0 : planning.at(words, head) > 0)) return decided('create', 0.7);
     if (about.other || (words[head]?.word === 'new' && !about.event)) return decided('none', 0.6);
     if (about.event || whens.length > 0) return decided('create', 0.8);
-    return vagueCreateVerbs.at(words, head) > 0 ? decided('none', 0.5) : decided('create', 0.5);
+    return vagueCreateVerbs.at(words, head) >= createVerbs.at(words, head) ? decided('none', 0.5) : decided('create', 0.5);
   }
   if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
-  if (deletedForms.find(words) >= 0 && (about.core || whens.length > 0)) return decided('delete', 0.7);
+  if (deletedForms.find(words) >= 0 && (about.core || about.event || whens.length > 0)) return decided('delete', 0.7);
+  if (about.core && words.at(-1)?.word === 'off') return decided('delete', 0.6);
   const second = laterCommand(words, head, 'anywhere');
   if (second && (about.core || about.event || (second.operation === 'create' && (whens.length > 0 || remindPhrases.at(words, second.at) > 0)))) return decided(second.operation, 0.75, second.at);
   return undirected(words, head, whens, about);
 }
 
-const unwanted = new Phrases("no need for, no need of, i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, won't be, will not be, not going to, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
+const unwanted = new Phrases("no need for, no need of, i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing");
+const calledOff = new Phrases("no longer attending, won't be, will not be, not going to the, not going to my, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 /** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */
 function hasSomething(words: readonly Word[], head: number): boolean {
@@ -162,18 +169,26 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
   const timed = whens.length > 0;
   const other = otherNouns.find(words) >= 0;
   // "events near me" are not those of the calendar.
-  const local = nearby.find(words) >= 0 && calendars.find(words) < 0;
+  const local = nearby.find(words) >= 0 && calendarNames.find(words) < 0;
   return {
     core: !local && (coreNouns.find(words, lists) >= 0 || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
     own: timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0),
-    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && words[1]?.word === 'there')) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
+    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || (whens[0]?.from === 1 && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
 
 const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
-const calendars = new Phrases('calendar, my schedule, my agenda, my list');
+const calendarNames = new Phrases('calendar, my schedule, my agenda, my list');
+const calendars = new Phrases('calendar, schedule, agenda, diary, my calendar, my schedule, my agenda, my diary, my list');
+
+/** "calendar for today", "schedule for tomorrow": nothing but a time follows. */
+function onlyWhen(words: readonly Word[], from: number, whens: readonly When[]): boolean {
+  const when = whens.find((found) => found.from >= from);
+  const end = words.findLastIndex(({ word }) => !isMark(word) && word !== 'please') + 1;
+  return when !== undefined && when.from - from <= 2 && whens.at(-1)?.to === end && words.slice(from, when.from).every(({ word }) => /^(?:for|on|of|the|in)$/.test(word));
+}
 
 /** Where the command begins: after greetings, politeness and wishes. */
 function commandStart(words: readonly Word[], whens: readonly When[]): number {
@@ -232,7 +247,7 @@ function laterCommand(words: readonly Word[], from: number, where: 'after and' |
     if (reminds && (where === 'anywhere' ? led || /^(?:me|us)$/.test(words[at + 1]?.word ?? '') : led)) return { operation: 'create', at };
     const length = deleteVerbs.at(words, at);
     if (length > 0 && (led || /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
-    if (partsFrom(words, at) && led) return { operation: 'delete', at };
+    if (partsFrom(words, at) && (led || (where === 'anywhere' && /^(?:it|them|those)$/.test(words[at + 1]?.word ?? '')))) return { operation: 'delete', at };
     if (at > from && ((led && secondCreate.at(words, at) > 0) || (where === 'anywhere' && plainCreate.at(words, at) > 0))) return { operation: 'create', at };
   }
   return null;

@@ -81,7 +81,7 @@ function questionOrShow(words: readonly Word[], at: number): number {
   return Math.max(questionWords.at(words, at), showVerbs.at(words, at));
 }
 
-const statements = new Phrases("i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, i don't need, i dont need, i do not need, i no longer need, i don't want, i do not want, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
+const statements = new Phrases("i already bought, i already have, i bought, i already got, i won't be going to, i won't be at, i won't be attending, i can't make, i cannot make, i can't attend, i'm not going to, i am not going to, i'm not attending, i'm no longer attending, i am no longer attending, no need for, i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, i don't need, i dont need, i do not need, i no longer need, i don't want, i do not want, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
 
 function statementLength(words: readonly Word[], at: number): number {
   return statements.at(words, at);

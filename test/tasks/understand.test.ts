@@ -53,6 +53,8 @@ describe('a task is created by', () => {
     ['have lunch with dan tomorrow at noon', { operation: 'create', title: 'lunch with dan', dateText: 'tomorrow', timeText: 'noon', people: ['dan'] }],
     ['let me know when the match starts', { operation: 'create' }],
     ['movie with olivia friday at eight', { operation: 'create', title: 'movie with olivia', dateText: 'friday', timeText: 'eight' }],
+    ['make a note to buy cheese', { operation: 'create', title: 'buy cheese' }],
+    ['i want to be notified about the recital', { operation: 'create', title: 'recital' }],
     ['open a new list', { operation: 'create', title: null }],
   ]);
 });
@@ -79,6 +81,9 @@ describe('tasks are asked for by', () => {
     ['is the report done', { operation: 'query', title: 'report' }],
     ['have i got a meeting on monday', { operation: 'query', title: 'meeting', dateText: 'monday' }],
     ['let me know when the meeting is', { operation: 'query', title: 'meeting' }],
+    ['calendar for today', { operation: 'query', dateText: 'today', title: null }],
+    ['what does my week look like', { operation: 'query' }],
+    ['is saturday free', { operation: 'query', dateText: 'saturday' }],
     ['read my to do list', { operation: 'query', list: 'to do list' }],
     ['any appointments after three pm', { operation: 'query', title: 'appointments', timeText: 'after three pm' }],
   ]);
@@ -98,6 +103,8 @@ describe('a task is taken away by', () => {
     ["i don't need the reminder about the plumber any more", { operation: 'delete', title: 'reminder about the plumber' }],
     ['i want the yoga event to be removed from my calendar', { operation: 'delete' }],
     ['erase everything on saturday', { operation: 'delete', all: true, title: null, dateText: 'saturday' }],
+    ['i already bought eggs take them off the list', { operation: 'delete', title: 'eggs' }],
+    ["i won't be going to the wedding", { operation: 'delete', title: 'wedding' }],
     ['delete all my done tasks', { operation: 'delete', all: true, status: 'DONE', title: null }],
     ["cancel susan's farewell party", { operation: 'delete', title: "susan's farewell party", people: ['susan'] }],
   ]);
