@@ -7,6 +7,7 @@ import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLError, Kind, getNamedType, getNullableType, isLeafType, isListType, type GraphQLOutputType } from 'graphql';
 import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
+import type { ChangeKind } from './platform/changes.ts';
 import {
   NotFoundError, ValidationError, expectedErrors,
   type ConflictError, type ErrorCode, type ForbiddenError, type GenericError, type Permission, type RateLimitError, type UserError,
@@ -118,6 +119,9 @@ export function describedEnum<const V extends Readonly<Record<string, string>>>(
   return builder.enumType(name, { description, values: described as { [K in keyof V & string]: { description: string } } });
 }
 
+/** What a change of a list says of an item. */
+export const ChangeKindEnum = describedEnum<Record<ChangeKind, string>>('ChangeKind', 'What happened to something.', { CREATED: 'It was made.', UPDATED: 'It was changed.', DELETED: 'It is gone.' });
+
 /** Ascending or descending. */
 export const OrderDirectionEnum = describedEnum('OrderDirection', 'Ascending or descending.', { ASC: 'Smallest, oldest or first in the alphabet first.', DESC: 'The other way round.' });
 
@@ -134,9 +138,15 @@ export function encodeId(typename: string, id: string): string {
 
 /** The row's id inside a global id of this type; throws NotFoundError for any other text. */
 export function decodeId(typename: string, globalId: string, field: readonly string[] = ['id']): string {
+  const id = rowId(typename, globalId);
+  if (id === null) throw new NotFoundError(typename, globalId, field);
+  return id;
+}
+
+/** As decodeId, but null for any other text. */
+export function rowId(typename: string, globalId: string): string | null {
   const read = readId(globalId);
-  if (read?.typename !== typename || !uuid.test(read.id)) throw new NotFoundError(typename, globalId, field);
-  return read.id;
+  return read?.typename === typename && uuid.test(read.id) ? read.id : null;
 }
 
 /** As decodeId for many; the field's path names the index of the one at fault. */

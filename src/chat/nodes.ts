@@ -1,6 +1,6 @@
-// The nodes of chats: sessions, messages and runs, as far as the viewer may see them; and what all three share.
+// The nodes of chats: sessions, messages and runs, as far as the viewer may see them.
 import { scoped } from '../accounts/scoped.ts';
-import { builder, connection, decodeId, onlyUuids } from '../builder.ts';
+import { builder, connection, onlyUuids } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { ChatSession, Message, Run } from './entity.ts';
 import { visibleSessions } from './sessions.ts';
@@ -33,12 +33,3 @@ export const RunNode = builder.loadableNodeRef('Run', {
 export const MessageConnection = connection<Message>('Message', MessageNode as never, 'messages');
 export const RunConnection = connection<Run>('Run', RunNode as never, 'runs');
 export const ChatSessionConnection = connection<ChatSession>('ChatSession', ChatSessionNode as never, 'chat sessions');
-
-/** The row's id, or null for an id that names nothing. */
-export function rowId(typename: string, id: string): string | null {
-  try {
-    return decodeId(typename, id);
-  } catch {
-    return null;
-  }
-}

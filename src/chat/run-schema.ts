@@ -1,6 +1,6 @@
 // How runs are asked, started and cancelled.
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, builder, decodeId, describedEnum, ErrorCodeEnum, payload } from '../builder.ts';
+import { attempt, builder, decodeId, describedEnum, ErrorCodeEnum, payload, rowId } from '../builder.ts';
 import { permit, type Context } from '../context.ts';
 import { JobStatusEnum } from '../documents/schema.ts';
 import { ProfileVersionNode, RetrievalSettingsInput, retrievalOf } from '../profiles/schema.ts';
@@ -8,7 +8,7 @@ import { SearchDegradationEnum } from '../search/schema.ts';
 import { decodeModelId, ModelNode } from '../providers/schema.ts';
 import { Usage } from '../usage/schema.ts';
 import { ModelAttempt, RunStep, usageOf, type RunError, type RunStatus } from './entity.ts';
-import { ChatSessionNode, MessageNode, rowId, RunNode } from './nodes.ts';
+import { ChatSessionNode, MessageNode, RunNode } from './nodes.ts';
 import * as sending from './sending.ts';
 
 /** How far a run is. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
 import { assertTakesWork, permit, transactional, type Context, type Viewer } from '../context.ts';
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
+import { idempotencyKey } from '../platform/idempotency.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { changeRetrieval, rulesOf, type RetrievalChange } from '../profiles/settings.ts';
 import { encodeCursor } from './cursor.ts';
@@ -12,7 +13,7 @@ import { endRun } from './ending.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
 import { announce, append, newId, type NewEvent } from './events.ts';
 import { tellEngines } from './run-changed.ts';
-import { announceSession, idempotencyKey, lockSession, visibleSessions } from './sessions.ts';
+import { announceSession, lockSession, visibleSessions } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
 export const concurrencyPolicies = ['REJECT', 'ENQUEUE', 'INTERRUPT', 'ROLLBACK'] as const;

@@ -5,6 +5,7 @@ import { scoped } from '../accounts/scoped.ts';
 import { permit, renewContext, transactional, type Context } from '../context.ts';
 import { kysely } from '../platform/database.ts';
 import { ConflictError, ForbiddenError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
+import { idempotencyKey } from '../platform/idempotency.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { decodeCursor } from './cursor.ts';
 import { ChatEvent, ChatSession, DeletedSession, Message, MessageBlock, Run, Citation, ToolCall, type FeedbackRating, type Visibility } from './entity.ts';
@@ -12,7 +13,7 @@ import { announce, append, newId, sessionStream, type NewEvent } from './events.
 import { follow, type StreamItem } from './follow.ts';
 import { forgetConversation } from './history.ts';
 import { branchIds } from './messages.ts';
-import { announceSession, assertVisible, idempotencyKey, lockSession } from './sessions.ts';
+import { announceSession, assertVisible, lockSession } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
 /** Somebody who types is shown for so long after the last sign of it. */

@@ -1,7 +1,7 @@
 // How sessions are asked and changed.
 import { DeletePayload, UserNode } from '../accounts/schema.ts';
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, bothWaysArgs, builder, decodeId, describedEnum, encodeId, forwardArgs, payload } from '../builder.ts';
+import { attempt, bothWaysArgs, builder, decodeId, describedEnum, encodeId, forwardArgs, payload, rowId } from '../builder.ts';
 import { permit, type Context } from '../context.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { pageOf, paginate, paginateEach, type Page, type PageArgs } from '../platform/page.ts';
@@ -12,7 +12,7 @@ import { usageSums } from '../usage/service.ts';
 import { encodeCursor } from './cursor.ts';
 import { ChatSession, Message, Run, type Visibility } from './entity.ts';
 import { branchesTo } from './messages.ts';
-import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, rowId, RunConnection, RunNode } from './nodes.ts';
+import { ChatSessionConnection, ChatSessionNode, MessageConnection, MessageNode, RunConnection, RunNode } from './nodes.ts';
 import * as chat from './service.ts';
 import { visibleSessions } from './sessions.ts';
 import type { Typing } from './typing.ts';

@@ -1,37 +1,18 @@
 // Who may see a session, and the list of sessions as it changes.
-import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
 import { permit, requireViewer, type App, type Context } from '../context.ts';
-import { topic } from '../platform/bus.ts';
+import { stateOf, type Change, type ChangeKind } from '../platform/changes.ts';
 import { kysely } from '../platform/database.ts';
-import { latest } from '../platform/latest.ts';
 import { NotFoundError } from '../platform/errors.ts';
 import { ChatSession, type Visibility } from './entity.ts';
-import { stateOf, watchSessions } from './watch.ts';
+import { followSessions, sessionChanged } from './watch.ts';
 
-export const changeKinds = ['CREATED', 'UPDATED', 'DELETED'] as const;
-export type ChangeKind = (typeof changeKinds)[number];
-
-/** A client's name for what it asks, by which a second asking is recognised. */
-export const idempotencyKey = z
-  .string()
-  .min(1, 'The idempotency key is empty.')
-  .max(200, 'The idempotency key has more than 200 characters.')
-  .refine((key) => !key.includes('\0'), 'The idempotency key holds a NUL character, which cannot be stored.');
-
-/** A change of the session list, keyed by workspace. */
-export interface SessionChange {
-  readonly kind: ChangeKind;
+/** A change of the session list. */
+export interface SessionChange extends Change {
   readonly sessionId: string;
   readonly ownerId: string;
   readonly visibility: Visibility;
-  /** Tells one change of a session from the next, as each may be heard of by a message and by its row. */
-  readonly state: string;
 }
-const sessionChanged = topic<SessionChange>('chat.sessions');
-/** Sessions of which a list remembers what it was told last. */
-const maxTold = 1_000;
 
 /** The sessions that the viewer may see: their own, and those shared with the workspace. */
 export function visibleSessions(ctx: Context) {
@@ -65,23 +46,6 @@ export async function announceSession(app: App, sessionId: string, kind: ChangeK
 
 /** Every change of the sessions that the viewer may see; a slow reader gets each session's newest. */
 export async function sessionChanges(ctx: Context): Promise<AsyncIterableIterator<SessionChange>> {
-  const { app } = ctx;
   const { userId, workspaceId } = permit(ctx, 'CHAT');
-  return await latest<SessionChange>(async (offer) => {
-    const told = new LRUCache<string, string>({ max: maxTold });
-    const tell = (change: SessionChange): void => {
-      told.set(change.sessionId, change.state);
-      if (change.ownerId === userId || change.visibility === 'WORKSPACE') offer(change.sessionId, change);
-    };
-    const stop = await app.bus.subscribe(sessionChanged, workspaceId, tell);
-    const unwatch = watchSessions(app, workspaceId, (change) => {
-      const last = told.get(change.sessionId);
-      // What was read before its deletion was heard of.
-      if (last !== change.state && last !== 'DELETED') tell(change);
-    });
-    return async () => {
-      unwatch();
-      await stop();
-    };
-  });
+  return await followSessions(ctx.app, workspaceId, (change) => change.ownerId === userId || change.visibility === 'WORKSPACE');
 }

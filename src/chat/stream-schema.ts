@@ -1,6 +1,6 @@
 // How a session's stream is asked: the events and the subscriptions. docs/streaming.md is the protocol.
 import { UserNode } from '../accounts/schema.ts';
-import { builder, decodeId, describedEnum, encodeId, ErrorCodeEnum } from '../builder.ts';
+import { builder, ChangeKindEnum, decodeId, describedEnum, encodeId, ErrorCodeEnum } from '../builder.ts';
 import type { Context } from '../context.ts';
 import type { ToolCallStatus } from '../graph/scope.ts';
 import type { ErrorCode } from '../platform/errors.ts';
@@ -16,7 +16,7 @@ import { RunErrorObject, RunStatusEnum, RunStepObject } from './run-schema.ts';
 import { followSession } from './service.ts';
 import { TypingState } from './session-schema.ts';
 import { InterruptNode, ToolCallRef, ToolCallStatusEnum } from './tool-call-schema.ts';
-import { sessionChanges, type ChangeKind, type SessionChange } from './sessions.ts';
+import { sessionChanges, type SessionChange } from './sessions.ts';
 
 type EventItem = Extract<StreamItem, { kind: 'event' }> & { readonly sessionId: string };
 type DeltaItem = Extract<StreamItem, { kind: 'delta' }>;
@@ -31,7 +31,6 @@ const StreamResetReasonEnum = builder.enumType('StreamResetReason', {
   },
 });
 const DraftKindEnum = describedEnum('DraftKind', 'What a draft is.', { TEXT: 'Visible text.', REASONING: "The model's reasoning." });
-const ChangeKindEnum = describedEnum<Record<ChangeKind, string>>('ChangeKind', 'What happened to something.', { CREATED: 'It was made.', UPDATED: 'It was changed.', DELETED: 'It is gone.' });
 
 const StreamEvent = builder.interfaceRef<EventItem | DeltaItem>('StreamEvent').implement({
   description:

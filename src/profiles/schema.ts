@@ -2,7 +2,7 @@
 import { Workspace } from '../accounts/entity.ts';
 import { DeletePayload, UserNode, WorkspaceNode } from '../accounts/schema.ts';
 import { scoped } from '../accounts/scoped.ts';
-import { attempt, bothWaysArgs, builder, connection, decodeId, decodeIds, forwardArgs, onlyUuids, OrderDirectionEnum, payload } from '../builder.ts';
+import { attempt, bothWaysArgs, builder, connection, decodeId, decodeIds, forwardArgs, onlyUuids, OrderDirectionEnum, payload, rowId } from '../builder.ts';
 import { permit, requireViewer, type Context } from '../context.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
 import { GraphDefinitionInput, GraphDefinitionObject } from '../graph/schema.ts';
@@ -230,7 +230,7 @@ builder.queryFields((t) => ({
     resolve: (_root, { id, slug }, ctx) => {
       permit(ctx, 'PROFILE_READ');
       if ((id == null) === (slug == null)) throw new ValidationError('Pass either "id" or "slug".', [id == null ? 'id' : 'slug'], 'exclusive');
-      return id == null ? profiles.findProfileBySlug(ctx, slug as string) : readId(id);
+      return id == null ? profiles.findProfileBySlug(ctx, slug as string) : rowId('Profile', id);
     },
   }),
   profiles: t.field({
@@ -402,15 +402,6 @@ function mayWrite(profile: Profile, _args: unknown, ctx: Context): boolean {
 function readVersionKey(key: string): { profileId: string; number: number } {
   const [profileId, number] = key.split(':') as [string, string];
   return { profileId, number: Number(number) };
-}
-
-function readId(globalId: string): string | null {
-  try {
-    return decodeId('Profile', globalId);
-  } catch (error) {
-    if (error instanceof NotFoundError) return null;
-    throw error;
-  }
 }
 
 /** The viewer's workspace; loaded once per operation. */
