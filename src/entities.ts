@@ -6,6 +6,7 @@ import {
 } from './documents/entity.ts';
 import { Profile, ProfileVersion } from './profiles/entity.ts';
 import { Provider } from './providers/entity.ts';
+import { DeletedTask, Task } from './tasks/entity.ts';
 import { UsageEntry } from './usage/entity.ts';
 
 export const entities = [
@@ -14,5 +15,6 @@ export const entities = [
   UsageEntry,
   Profile, ProfileVersion,
   Document, DocumentFile, DocumentVersion, DocumentPart, DocumentText, DocumentChunk, Posting, IngestionJob, ProfileDocument,
+  Task, DeletedTask,
   ChatSession, DeletedSession, Message, MessageBlock, Citation, Run, RunStep, ModelAttempt, ToolCall, Interrupt, ChatEvent,
 ];

@@ -8,6 +8,7 @@ import './profiles/schema.ts';
 import './documents/schema.ts';
 import './documents/workspace-schema.ts';
 import './search/schema.ts';
+import './tasks/schema.ts';
 import './chat/schema.ts';
 import { builder } from './builder.ts';
 

@@ -37,7 +37,7 @@ export async function rulesOf(ctx: Context): Promise<Rules> {
 /** Text of at most `max` UTF-16 code units that a database can hold. */
 export function text(name: string, max: number) {
   return z
-    .string()
+    .string({ error: (issue) => (issue.input === null ? `The ${name} cannot be null; leave it out to keep it as it is.` : undefined) })
     .max(max, `The ${name} has more than ${max.toLocaleString('en')} characters.`)
     .refine(isStorable, { error: `The ${name} contains a character that cannot be stored (NUL, or half of a surrogate pair).`, params: { constraint: 'characters' } });
 }
