@@ -1,5 +1,5 @@
-// The demo: a user, a profile beside those of every workspace, three documents of different types and a finished chat, made once through the same
-// services that clients use.
+// The demo: a user, a profile beside those of every workspace, three documents of different types, three tasks and a finished
+// chat, made once through the same services that clients use.
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { createContext, type App, type Context } from './context.ts';
 import { uploadDocuments } from './documents/service.ts';
 import { followJobs } from './documents/follow.ts';
 import { createProfile } from './profiles/service.ts';
+import { createTask, updateTask } from './tasks/service.ts';
 
 /** How to sign in to the demo. */
 export interface Demo {
@@ -35,6 +36,7 @@ export async function seedDemo(app: App): Promise<Demo> {
     systemPrompt: 'You help the staff of a bakery. Answer briefly, from the documents.',
     retrieval: { mode: 'ALWAYS' },
   });
+  await makeTasks(ctx);
   await uploadAll(ctx, profile.id);
   await chatOnce(ctx, profile.id);
   return demo;
@@ -50,6 +52,15 @@ export async function demoToken(app: App): Promise<string | null> {
     // The password was changed: then somebody signs in themselves.
     return null;
   }
+}
+
+/** One that is overdue, one that is due tomorrow, and one that is done. */
+async function makeTasks(ctx: Context): Promise<void> {
+  const inDays = (days: number): Date => new Date(Date.now() + days * 86_400_000);
+  await createTask(ctx, { title: 'Send the flour order', notes: 'Rye is running low.', priority: 'URGENT', dueAt: inDays(-1), tags: ['orders'] });
+  await createTask(ctx, { title: 'Write the rota for next week', priority: 'HIGH', dueAt: inDays(1), tags: ['staff'] });
+  const { id } = await createTask(ctx, { title: 'Clean the proofing chamber', dueAt: inDays(-2), tags: ['cleaning'] });
+  await updateTask(ctx, id, { status: 'DONE' });
 }
 
 async function uploadAll(ctx: Context, profileId: string): Promise<void> {

@@ -8,6 +8,7 @@ import { ChatSession, Citation, Message, MessageBlock } from '../src/chat/entity
 import { createContext, type Viewer } from '../src/context.ts';
 import { Document, DocumentChunk, DocumentVersion, ProfileDocument } from '../src/documents/entity.ts';
 import { createProfile } from '../src/profiles/service.ts';
+import { createTask } from '../src/tasks/service.ts';
 import { schema } from '../src/schema.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 import { withoutProfiles } from './support/installation.ts';
@@ -92,6 +93,21 @@ describe('the number of statements is the same for 1 and for 100 parents', () =>
     const many = await cost(query, 100);
     expect(new Set(many.data.viewer.workspace.members.nodes.map((member: Data) => member.user.email)).size).toBe(100);
     expect(many.statements).toBe(one.statements);
+  });
+
+  it('from tasks to their owners, and from ids to tasks', async () => {
+    const ctx = createContext(parley.app, { viewer });
+    for (let index = 0; index < 100; index++) await createTask(ctx, { title: `Task ${index}` });
+    const query = 'query ($first: Int) { tasks(first: $first) { totalCount nodes { id title owner { name } } } }';
+    const one = await cost(query, 1);
+    const many = await cost(query, 100);
+    expect(new Set(many.data.tasks.nodes.map((task: Data) => `${task.title} of ${task.owner.name}`)).size).toBe(100);
+    expect(many.statements).toBe(one.statements);
+    const byId = (ids: string[]) => cost(`{ nodes(ids: ${JSON.stringify(ids)}) { ... on Task { title owner { name } } } }`, 1);
+    const ids: string[] = many.data.tasks.nodes.map((task: Data) => task.id);
+    const all = await byId(ids);
+    expect(all.data.nodes.map((task: Data) => task.title)).toEqual(many.data.tasks.nodes.map((task: Data) => task.title));
+    expect(all.statements).toBe((await byId(ids.slice(0, 1))).statements);
   });
 
   it('from chat sessions to their messages to their citations', async () => {

@@ -73,12 +73,13 @@ describe('a first start', () => {
     expect((await fetch(`${url}/ready`)).status).toBe(200);
   });
 
-  it('shows a demo: two profiles, three documents, and a finished chat with citations', async () => {
+  it('shows a demo: two profiles, three documents, three tasks, and a finished chat with citations', async () => {
     const { email, token } = await signInToDemo(program);
     const data = await ask(program, DEMO, {}, token);
     expect(data.profiles.totalCount).toBe(2);
     expect(data.documents.nodes.map((document: Data) => document.status)).toEqual(['READY', 'READY', 'READY']);
     expect(new Set(data.documents.nodes.map((document: Data) => document.mediaType)).size).toBe(3);
+    expect(data.tasks.nodes.map((task: Data) => [task.status, Date.parse(task.dueAt) > Date.now()])).toEqual([['DONE', false], ['OPEN', false], ['OPEN', true]]);
     expect(data.chatSessions.totalCount).toBe(1);
     const [session] = data.chatSessions.nodes;
     expect(session).toMatchObject({ activeRun: null, runs: { nodes: [{ status: 'SUCCEEDED' }] } });
@@ -112,7 +113,7 @@ describe('a first start', () => {
     // Tokens outlive a restart, as their secret is kept in the directory.
     expect((await ask(program, '{ viewer { user { email } } }', {}, tokens.accessToken)).viewer.user.email).toBe(email);
     const demo = await signInToDemo(program);
-    expect((await ask(program, DEMO, {}, demo.token)).documents.totalCount).toBe(3);
+    expect(await ask(program, DEMO, {}, demo.token)).toMatchObject({ documents: { totalCount: 3 }, tasks: { totalCount: 3 } });
     expect(secondsOf(program)).toBeLessThan(firstSeconds);
   });
 });
@@ -175,6 +176,7 @@ describe('a start in production', () => {
 const DEMO = `{
   profiles { totalCount }
   documents { totalCount nodes { status mediaType } }
+  tasks(orderBy: { field: DUE_AT, direction: ASC }) { totalCount nodes { status dueAt } }
   chatSessions { totalCount nodes { activeRun { id } runs { nodes { status } } messages { nodes {
     role status citations { quote location { startOffset endOffset } document { version { text } } }
   } } } }

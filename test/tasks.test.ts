@@ -106,6 +106,12 @@ describe('a task', () => {
     expect(task.updatedAt).toBe(changed.map((each) => each.updatedAt).sort().at(-1));
   });
 
+  it('moves its time on, also when it was changed last by an instance whose clock is fast', async () => {
+    const { id } = await create(ada, { title: 'Bake' });
+    await parley.app.database.fork().getConnection().execute(`update task set updated_at = '2999-01-01T00:00:00Z' where id = '${rowIdOf(id)}'`);
+    expect((await update(ada, id, { title: 'Bake bread' })).task.updatedAt).toBe('2999-01-01T00:00:00.001Z');
+  });
+
   it('that is deleted is gone', async () => {
     const { id } = await create(ada, { title: 'Bake' });
     expect((await ada.ask(DELETE, { id })).deleteTask).toEqual({ deletedId: id, userErrors: [] });

@@ -19,7 +19,8 @@ beforeAll(async () => {
   const { createChatSession } = await ada.ask('mutation ($p: ID!) { createChatSession(input: { profileId: $p }) { session { id } } }', { p: profile });
   const session = createChatSession.session.id;
   const { sendMessage } = await ada.ask('mutation ($s: ID!) { sendMessage(input: { sessionId: $s, text: "Hello", idempotencyKey: "k" }) { run { id } userMessage { id } } }', { s: session });
-  ids = { profile, session, document: addTextDocument.document.id, job: addTextDocument.job.id, run: sendMessage.run.id, message: sendMessage.userMessage.id, user: ada.id, workspace: ada.workspaceId };
+  const { createTask } = await ada.ask('mutation { createTask(input: { title: "T" }) { task { id } } }');
+  ids = { profile, session, task: createTask.task.id, document: addTextDocument.document.id, job: addTextDocument.job.id, run: sendMessage.run.id, message: sendMessage.userMessage.id, user: ada.id, workspace: ada.workspaceId };
 });
 afterAll(() => parley.close());
 
@@ -33,7 +34,7 @@ const texts: Record<string, string> = {
 const numbers = [-1, 0, 2 ** 31 - 1];
 
 /** What would end the viewer's own access, or needs a file. */
-const left = new Set(['logout', 'uploadDocuments', 'replaceDocument', 'removeMember', 'setMemberRole', 'deleteProfile', 'deleteDocument', 'deleteChatSession', 'deleteAccount']);
+const left = new Set(['logout', 'uploadDocuments', 'replaceDocument', 'removeMember', 'setMemberRole', 'deleteProfile', 'deleteDocument', 'deleteChatSession', 'deleteTask', 'deleteAccount']);
 
 const fields = [schema.getQueryType(), schema.getMutationType()].flatMap((type) => Object.values(type?.getFields() ?? {}).map((field) => ({ kind: type?.name.toLowerCase(), field })));
 const hostile = fields.filter(({ field }) => field.args.length > 0 && !left.has(field.name));
