@@ -1,8 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261125110158 extends Migration {
+export class Migration20261125112953 extends Migration {
 
-  override name = 'Migration20261125110158';
+  override name = 'Migration20261125112953';
 
   override up(): void | Promise<void> {
     this.addSql(`create table "task" ("id" uuid not null, "workspace_id" uuid not null, "owner_id" uuid not null, "title" text not null, "notes" text null, "status" text not null, "priority" text not null, "due_at" timestamptz null, "tags" text[] not null, "completed_at" timestamptz null, "last_run_id" uuid null, "idempotency_key" text null, "request_hash" text not null, "created_at" timestamptz not null, "updated_at" timestamptz not null, primary key ("id"));`);
