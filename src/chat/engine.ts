@@ -17,8 +17,6 @@ const renewalsPerLease = 3;
 const lookIntervalMs = 1_000;
 /** Milliseconds between two removals of what runs have left behind. */
 const tidyIntervalMs = 3_600_000;
-/** Longest that a run may take, all attempts together. */
-const runLimitMs = 15 * 60_000;
 /** Milliseconds for runs to let go of what they do when they are handed over, and for the database to be told. */
 const handOverMs = 700;
 
@@ -34,7 +32,7 @@ export interface RunEngine {
 /** The engine of this instance; not yet started. */
 export function createRunEngine(app: App): RunEngine {
   const owner = app.config.instanceId;
-  const { capacity, leaseSeconds } = app.config.runs;
+  const { capacity, leaseSeconds, maxSeconds } = app.config.runs;
   const working = new Map<string, { readonly controller: AbortController; readonly lease: Lease; readonly done: Promise<void> }>();
   const renewEveryMs = (leaseSeconds * 1000) / renewalsPerLease;
   // The embedded database has one process, which hears itself.
@@ -75,7 +73,7 @@ export function createRunEngine(app: App): RunEngine {
     const controller = new AbortController();
     // The time that a person took to answer is not the run's.
     const elapsed = run.startedAt ? Date.now() - +run.startedAt - run.waitedMs : 0;
-    const limit = setTimeout(() => controller.abort(new RunTimedOutError()), Math.max(1_000, runLimitMs - elapsed));
+    const limit = setTimeout(() => controller.abort(new RunTimedOutError()), Math.max(0, maxSeconds * 1000 - elapsed));
     app.activity.runs++;
     const done = executeRun(app, run, lease, controller.signal)
       .catch((error: unknown) => app.log.error({ err: error, runId: run.id }, 'a run could not be worked on'))

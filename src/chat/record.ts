@@ -10,7 +10,7 @@ import type { Fence } from '../platform/checkpoints.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
-import { addUsage, book, bookedOn, createTally, spentOnChat, spentOnEmbedding, type Spent } from '../usage/ledger.ts';
+import { addUsage, book, bookedOn, createTally, spentOnChat, spentOnEmbedding, type Spent, type UsageFigures } from '../usage/ledger.ts';
 import { endRun, toolCallUpdated } from './ending.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, usageOf, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
@@ -63,10 +63,12 @@ export interface RecordOptions {
   readonly kept: Written | null;
   /** Called when it must write no more. */
   readonly onLost: (error: Error) => void;
+  /** Called whenever something was spent, with what the run has spent so far in all its attempts. */
+  readonly onSpent: (usage: UsageFigures) => void;
 }
 
 /** Opens the record of an attempt. */
-export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): RunRecord {
+export function openRecord({ app, run, lease, kept, onLost, onSpent }: RecordOptions): RunRecord {
   const ctx = createContext(app, { workspaceId: run.workspaceId, requestId: run.id });
   const { sessionId, workspaceId, attempt } = run;
   const messageId = run.outputMessageId ?? newId();
@@ -238,6 +240,7 @@ export function openRecord({ app, run, lease, kept, onLost }: RecordOptions): Ru
     usage = addUsage(usage, spent);
     tally.add(spent);
     unsaved = true;
+    onSpent(usage);
   }
 
   /**

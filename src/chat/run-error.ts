@@ -2,7 +2,7 @@
 import type { App } from '../context.ts';
 import { NodeFailedError } from '../graph/errors.ts';
 import { ProviderError } from '../models/failures.ts';
-import { expectedErrors, type ErrorCode, type UserError } from '../platform/errors.ts';
+import { expectedErrors, UserError, type ErrorCode } from '../platform/errors.ts';
 import type { Run, RunError } from './entity.ts';
 
 /** Another instance, or a newer attempt, has the run: stop, and write nothing more. */
@@ -11,6 +11,13 @@ export class RunLostError extends Error {}
 export class RunCancelledError extends Error {}
 /** The run took longer than a run may. */
 export class RunTimedOutError extends Error {}
+
+/** The models were called for more tokens than one run may take. */
+export class TokenLimitError extends UserError {
+  constructor(tokens: number, maxTokens: number) {
+    super('LIMIT_EXCEEDED', `The run has taken ${tokens} tokens, and one may take ${maxTokens}. Ask for less at once, or go on in a new chat.`);
+  }
+}
 
 /** Why a run failed, fit to be shown; what was not expected is logged and masked. */
 export function explain(app: App, run: Run, thrown: unknown): RunError {

@@ -9,12 +9,13 @@ import { scoped } from '../accounts/scoped.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
 import { answeringModelId, fallbackModelIds } from '../profiles/service.ts';
 import { modelsOf } from '../providers/catalog.ts';
-import { Message, type Run } from './entity.ts';
+import type { UsageFigures } from '../usage/ledger.ts';
+import { Message, usageOf, type Run } from './entity.ts';
 import type { Lease } from './lease.ts';
 import { historyBefore, keepConversation } from './history.ts';
 import { readText } from './messages.ts';
 import { openRecord, type RunRecord } from './record.ts';
-import { RunCancelledError } from './run-error.ts';
+import { RunCancelledError, TokenLimitError } from './run-error.ts';
 
 /** A run that starts again and again is broken by what it does: so many attempts, then it fails. */
 const maxAttempts = 10;
@@ -25,14 +26,19 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
   if (!held) return;
   const { checkpointer } = app;
   const lost = new AbortController();
+  const { maxTokens, maxSteps } = app.config.runs;
+  const checkTokens = ({ inputTokens, outputTokens }: UsageFigures): void => {
+    if (inputTokens + outputTokens > maxTokens) lost.abort(new TokenLimitError(inputTokens + outputTokens, maxTokens));
+  };
   let ended = true;
   let record: RunRecord | null = null;
   try {
     const kept = run.outputMessageId ? await lastWritten(checkpointer, run.id) : null;
-    const writer = (record = openRecord({ app, run, lease, kept, onLost: (error) => lost.abort(error) }));
+    const writer = (record = openRecord({ app, run, lease, kept, onLost: (error) => lost.abort(error), onSpent: checkTokens }));
     const stopped = AbortSignal.any([signal, lost.signal]);
     await writer.begin();
     if (run.cancelRequestedAt) throw new RunCancelledError();
+    checkTokens(usageOf(run));
     if (run.attempt > maxAttempts) throw new Error(`The run was started ${maxAttempts} times and never ended.`);
     const viewer = await memberViewer(app, run.userId, run.workspaceId);
     const ctx = createContext(app, { viewer, requestId: run.id, signal: stopped });
@@ -58,6 +64,7 @@ export async function executeRun(app: App, run: Run, lease: Lease, signal: Abort
     await runGraph(app.graphs.build((version as ProfileVersion).graph), initialState(question), scope, {
       checkpointer,
       threadId: run.id,
+      maxSteps,
       configurable: { fence: writer.fence },
       settle: () => writer.settle(),
     });

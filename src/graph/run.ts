@@ -1,7 +1,7 @@
 // One run of a graph, from its first node or from where it stood.
 import { AsyncLocalStorageProviderSingleton } from '@langchain/core/singletons';
 import { GraphRecursionError, interrupt, INTERRUPT, isInterrupted } from '@langchain/langgraph';
-import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
+import type { BaseCheckpointSaver, CheckpointTuple } from '@langchain/langgraph-checkpoint';
 import type { CompiledGraph } from './build.ts';
 import { RunInterruptedError, StepLimitError } from './errors.ts';
 import type { Question, RunScope } from './scope.ts';
@@ -15,8 +15,8 @@ export interface RunOptions {
   readonly checkpointer?: BaseCheckpointSaver;
   /** Names the run to the checkpointer: one thread is one run. */
   readonly threadId?: string;
-  /** Nodes visited at most; by default what the bounds of the graph's loops allow. */
-  readonly recursionLimit?: number;
+  /** Nodes visited at most, all attempts of the thread together; never more than the bounds of the graph's loops allow. */
+  readonly maxSteps?: number;
   /** When checkpoints are written: before the next step (by default where a node has effects), beside it, or at the end. */
   readonly durability?: 'sync' | 'async' | 'exit';
   /** Makes sure, after each node, that what it has told is stored; says how far the answer has come. */
@@ -43,20 +43,20 @@ export async function lastWritten(checkpointer: BaseCheckpointSaver, threadId: s
  */
 export async function runGraph(graph: CompiledGraph, start: RunState, scope: RunScope, options: RunOptions = {}): Promise<RunState> {
   scope.signal.throwIfAborted();
-  const { checkpointer, threadId, recursionLimit = graph.maxSteps, settle } = options;
+  const { checkpointer, threadId, maxSteps = Infinity, settle } = options;
   const durability = options.durability ?? (graph.hasEffects ? 'sync' : 'async');
   if (checkpointer && threadId === undefined) throw new TypeError('A run with a checkpointer needs a threadId.');
   const steps = openSteps(scope);
   const context = { scope, steps, ...(settle && { settle }) } satisfies RunContext;
   try {
-    const input = await untilAborted(inputOf(start, options), scope.signal);
+    const known = await untilAborted(Promise.resolve(checkpointer?.getTuple({ configurable: { thread_id: threadId } })), scope.signal);
     const result = await untilAborted(
       // Outside of any run that this one was started from: LangGraph would take it for a part of that one.
       AsyncLocalStorageProviderSingleton.getInstance().run(undefined, () =>
-        graph.compiled(checkpointer).invoke(input, {
+        graph.compiled(checkpointer).invoke(inputOf(start, known), {
           context,
           signal: scope.signal,
-          recursionLimit,
+          recursionLimit: stepsLeft(Math.min(graph.maxSteps, maxSteps + 1), known),
           ...(threadId === undefined ? {} : { configurable: { ...options.configurable, thread_id: threadId } }),
           durability,
         }),
@@ -72,7 +72,7 @@ export async function runGraph(graph: CompiledGraph, start: RunState, scope: Run
       steps.cancel();
       throw scope.signal.reason;
     }
-    if (error instanceof GraphRecursionError) throw new StepLimitError(`The run took ${recursionLimit} steps without reaching its end.`);
+    if (error instanceof GraphRecursionError) throw new StepLimitError(`The run took more than ${Math.min(graph.maxSteps, maxSteps)} steps without reaching its end. Ask for less at once.`);
     throw error;
   } finally {
     steps.close();
@@ -85,9 +85,13 @@ export function stopToAsk(question: Question): never {
   throw new Error(`The run went on without an answer to ${question.key}.`);
 }
 
-async function inputOf(start: RunState, { checkpointer, threadId }: RunOptions): Promise<RunState | null> {
-  const known = await checkpointer?.getTuple({ configurable: { thread_id: threadId } });
+function inputOf(start: RunState, known: CheckpointTuple | undefined): RunState | null {
   if (!known) return runState.parse(start);
   assertReadable(known.checkpoint.channel_values);
   return null;
+}
+
+/** LangGraph counts from where a thread stands: step 0 begins it, step n is the nth node. It needs one more to find that it has ended. */
+function stepsLeft(limit: number, known: CheckpointTuple | undefined): number {
+  return known?.metadata ? Math.max(1, limit - known.metadata.step - 2) : limit;
 }

@@ -240,6 +240,15 @@ export const environmentSchema = z.object({
     description: 'Megabytes of memory that reading one document may take.',
   }),
 
+  RUN_MAX_TOKENS: whole(1, 1_000_000_000, 200_000, {
+    group: 'Bounds',
+    description: 'Tokens that the calls of models for one answer may take together, input and output; an answer that takes more fails.',
+  }),
+  RUN_MAX_STEPS: whole(1, 1_000_000, 200, {
+    group: 'Bounds',
+    description: "Steps that one answer may take; fewer where the bounds of its profile's graph allow fewer.",
+  }),
+  RUN_MAX_SECONDS: whole(1, 86_400, 900, { group: 'Bounds', description: 'Seconds that one answer may take, all attempts together.' }),
   MAX_MESSAGE_CHARS: whole(1, 1_000_000, 32_000, { group: 'Bounds', description: 'Longest message in characters.' }),
   MAX_BODY_BYTES: whole(1024, 64 * 1024 ** 2, 1024 ** 2, {
     group: 'Bounds',

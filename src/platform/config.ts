@@ -43,8 +43,8 @@ export interface Config {
   readonly workers: number;
   /** How long runs and jobs may still take when the process stops; what is open is closed in at most 5 s after that. */
   readonly drainMs: number;
-  /** Runs at once in this process; a run whose owner is silent for `leaseSeconds` is taken over; one that asks waits for `interruptSeconds`. */
-  readonly runs: { readonly capacity: number; readonly leaseSeconds: number; readonly interruptSeconds: number };
+  /** Runs at once in this process; a run whose owner is silent for `leaseSeconds` is taken over; one that asks waits for `interruptSeconds`. What one run may take at most, all its attempts together. */
+  readonly runs: { readonly capacity: number; readonly leaseSeconds: number; readonly interruptSeconds: number; readonly maxTokens: number; readonly maxSteps: number; readonly maxSeconds: number };
   readonly seed: boolean;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** `null`: switched off. */
@@ -225,7 +225,7 @@ function toConfig(values: Environment): Omit<Config, 'variable'> {
     role: values.APP_ROLE,
     workers: values.WORKERS === 'auto' ? (databaseUrl === null ? 1 : availableParallelism()) : values.WORKERS,
     drainMs: values.DRAIN_TIMEOUT_SECONDS * 1000,
-    runs: { capacity: values.RUN_CAPACITY, leaseSeconds: values.RUN_LEASE_SECONDS, interruptSeconds: values.INTERRUPT_TTL_SECONDS },
+    runs: { capacity: values.RUN_CAPACITY, leaseSeconds: values.RUN_LEASE_SECONDS, interruptSeconds: values.INTERRUPT_TTL_SECONDS, maxTokens: values.RUN_MAX_TOKENS, maxSteps: values.RUN_MAX_STEPS, maxSeconds: values.RUN_MAX_SECONDS },
     seed: values.SEED ?? environment === 'development',
     logLevel: values.LOG_LEVEL ?? (environment === 'test' ? 'warn' : 'info'),
     rateLimits: rateLimitsOf(values),

@@ -84,7 +84,7 @@ describe('a run', () => {
     const state = await runGraph(looping('values.count < 3'), start, openScope());
     expect([state.values, state.steps]).toEqual([{ count: 3 }, { count: 3 }]);
     await expect(runGraph(looping('true'), start, openScope())).rejects.toMatchObject({ nodeId: 'count', cause: expect.any(StepLimitError) as Error });
-    await expect(runGraph(looping('true'), start, openScope(), { recursionLimit: 2 })).rejects.toThrow(StepLimitError);
+    await expect(runGraph(looping('true'), start, openScope(), { maxSteps: 2 })).rejects.toThrow('more than 2 steps');
   });
 
   it('shares its graph with other runs and never their scopes', async () => {
@@ -277,6 +277,20 @@ describe('a run with checkpoints', () => {
     await expect(runGraph(graph, start, openScope(), kept)).rejects.toThrow('down');
     expect((await runGraph(graph, start, openScope(), kept)).steps).toEqual({ loop: 3 });
     expect(visits).toBe(4);
+  });
+
+  it.each([[4, 'FAILED'], [5, 'SUCCEEDED']])('that may take %s steps counts those of all attempts: five are %s', async (maxSteps, expected) => {
+    let broken = true;
+    const type = acting(() => {
+      if (broken) throw new Error('down');
+    });
+    const graph = buildGraph(define({ a: 'echo', b: 'echo', c: 'acting', d: 'echo', e: 'echo' }, ['start -> a', 'a -> b', 'b -> c', 'c -> d', 'd -> e', 'e -> end']), registryWith(type));
+    const kept = { ...options(), maxSteps };
+    await expect(runGraph(graph, start, openScope(), kept)).rejects.toThrow('down');
+    broken = false;
+    const ending = runGraph(graph, start, openScope(), kept);
+    if (expected === 'SUCCEEDED') expect(await ending).toEqual(start);
+    else await expect(ending).rejects.toThrow(StepLimitError);
   });
 
   it('stops to ask, and visits the node that asked again once there is an answer', async () => {
