@@ -50,7 +50,7 @@ import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 
 /** What the steps of a graph may do. */
-const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode] as unknown as readonly NodeType[];
+export const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode] as unknown as readonly NodeType[];
 
 /** What models may call. */
 const tools = [searchDocuments, currentTime] as unknown as readonly Tool[];
