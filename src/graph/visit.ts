@@ -72,7 +72,11 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, visit:
   const timeoutMs = node.type.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(new NodeTimedOutError(node.id, timeoutMs)), timeoutMs);
-  const signal = AbortSignal.any([scope.signal, limit.signal]);
+  const { signal } = limit;
+  // By hand, as AbortSignal.any takes a third of what a step costs beside LangGraph's own share.
+  const cancel = (): void => limit.abort(scope.signal.reason);
+  if (scope.signal.aborted) cancel();
+  scope.signal.addEventListener('abort', cancel, { once: true });
   let over = false;
   const run: RunScope = {
     runId: scope.runId,
@@ -99,6 +103,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, visit:
   } finally {
     over = true;
     clearTimeout(timer);
+    scope.signal.removeEventListener('abort', cancel);
   }
 }
 
