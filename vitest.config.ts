@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is waited for comes at once on an idle machine; on a busy one it may take a while, and the default of a second is no promise of ours.
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], thresholds: { lines: 85 } },
     projects: [
       {

@@ -21,7 +21,7 @@ import { startProxy, type Proxy } from './support/proxy.ts';
 import { startRedis, type TestRedis } from './support/redis.ts';
 import { createStrictClient, EVENTS } from './support/strict.ts';
 
-const soon = { timeout: 10_000 };
+const soon = { timeout: 20_000 };
 const warranty = 'The warranty of the coffee machine lasts 24 months.';
 const question = 'How long does the warranty of the coffee machine last?';
 /** Answers from the passages at temperature 0, where answers are kept. */

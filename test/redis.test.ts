@@ -5,7 +5,7 @@ import { createTestApp, type TestApp } from './support/app.ts';
 import { startProxy, type Proxy } from './support/proxy.ts';
 import { startRedis, type TestRedis } from './support/redis.ts';
 
-const soon = { timeout: 10_000 };
+const soon = { timeout: 20_000 };
 
 let server: TestRedis;
 let proxy: Proxy;

@@ -175,7 +175,8 @@ describe('an operation', () => {
     const answer = await ada.request(query);
     expect(codeOf(answer)).toEqual(['QUERY_TOO_COMPLEX']);
     expect(answer.status).toBe(400);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    // Milliseconds; what is executed or nested without a bound takes minutes.
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 
   it('says how much it costs and how much it may', async () => {

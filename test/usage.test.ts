@@ -22,7 +22,7 @@ const WORKSPACE = `query ($from: DateTime!, $to: DateTime!, $by: UsageDimension!
 const OWN = `query ($from: DateTime!, $to: DateTime!) { viewer { usage(from: $from, to: $to) ${FIGURES} } }`;
 const EVENTS = `subscription ($s: ID!, $a: EventCursor) { chatEvents(sessionId: $s, after: $a) { __typename
   ... on MessageDelta { text } ... on UsageReported { runId usage ${FIGURES} } ... on RunUpdated { runStatus } } }`;
-const soon = { timeout: 10_000 };
+const soon = { timeout: 20_000 };
 const endings = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 
 interface Figures {

@@ -6,7 +6,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const words = topic<{ readonly word: string }>('test.words');
 const others = topic<{ readonly word: string }>('test.others');
-const soon = { timeout: 5_000 };
+const soon = { timeout: 20_000 };
 const pieces = topic<number>('test.pieces', { isBulk: () => true });
 
 let server: TestRedis;

@@ -442,7 +442,7 @@ describe('time limits', () => {
     const asking = ask({ catalog: catalogOf(parts) });
     const response = await held;
     send(response, piece);
-    await vi.waitFor(async () => expect((await parts.metrics.modelFirstToken.get()).values.length).toBeGreaterThan(0), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await parts.metrics.modelFirstToken.get()).values.length).toBeGreaterThan(0), { timeout: 20_000 });
     vi.advanceTimersByTime(50_000);
     say(response, 'Yes.');
     expect((await asking).attempts).toEqual(['a 1 OK']);
@@ -478,7 +478,7 @@ describe('an abort', () => {
     const { pause: _, ...parts } = modelParts({ retry: { maxAttempts: 3, baseDelayMs: 600_000, maxDelayMs: 600_000 } });
     server.script('a', [{ status: 500 }]);
     const asking = ask({ catalog: catalogOf(parts), signal: controller.signal });
-    await vi.waitFor(async () => expect(await parts.metrics.registry.metrics()).toContain('outcome="PROVIDER_UNAVAILABLE"} 1'), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await parts.metrics.registry.metrics()).toContain('outcome="PROVIDER_UNAVAILABLE"} 1'), { timeout: 20_000 });
     controller.abort(enough);
     const asked = await asking;
     expect(asked.outcome).toBe(enough);
@@ -501,7 +501,7 @@ describe('an abort', () => {
     controller.abort(enough);
     expect((await asking).outcome).toBe(enough);
     granted.resolve();
-    await vi.waitFor(() => expect(left).toBe(1));
+    await expect.poll(() => left).toBe(1);
   });
 });
 

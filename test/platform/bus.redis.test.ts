@@ -11,7 +11,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const news = topic<string>('test.news');
 const pieces = topic<number>('test.pieces', { isBulk: () => true });
-const soon = { timeout: 10_000, interval: 10 };
+const soon = { timeout: 25_000, interval: 10 };
 
 let server: TestRedis;
 let proxy: Proxy;

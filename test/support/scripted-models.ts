@@ -2,6 +2,7 @@
 // model's script, and the last step again and again.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelSettings, ProviderSettings } from '../../src/models/provider.ts';
 
 /** What a request gets: a status, headers and a body, pieces of a stream, or whatever a test does with the response itself. */
@@ -78,13 +79,18 @@ function stream(response: ServerResponse, { pieces, finish = 'stop', usage, isCu
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   for (const piece of pieces) send(response, piece);
   if (isCut) {
-    // What was sent is read before it breaks.
-    response.write(': \n\n', () => setTimeout(() => response.destroy(), 20));
+    // What was sent is read before it breaks: by this same process, which has looked at its connections many times by then.
+    response.write(': \n\n', () => setTimeout(() => void turns(20).then(() => response.destroy()), 20));
     return;
   }
   if (finish !== null) send(response, {}, finish);
   if (usage) response.write(`data: ${JSON.stringify({ ...frame, choices: [], usage })}\n\n`);
   response.end('data: [DONE]\n\n');
+}
+
+/** So many turns of the event loop, whatever they take. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await nextTurn();
 }
 
 const frame = { id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm' };
