@@ -85,8 +85,8 @@ describe.each([
   beforeAll(async () => {
     database = await openDatabase({ config: { ...loadConfig({ NODE_ENV: 'test' }), databaseUrl: await address(), databasePoolSize: 4 }, folder: null, entities, migrations: fileURLToPath(new URL('../../migrations', import.meta.url)) });
     const log = createLog({ environment: 'test', logLevel: 'silent', instanceId: 'test' });
-    redis = openRedis({ redis: { url: server.url, poolSize: 2, commandTimeoutMs: 500 }, instanceId: 'test' }, log);
-    await vi.waitFor(() => redis.ping(), 10_000);
+    redis = openRedis({ redis: { url: server.url, poolSize: 2, commandTimeoutMs: 10_000 }, instanceId: 'test' }, log);
+    await vi.waitFor(() => redis.ping(), 20_000);
     rows = await openCheckpoints(database);
   });
   afterAll(async () => {
@@ -133,11 +133,11 @@ describe.each([
     await put(died.saver, { question: 'q', passages: ['one', 'two'] });
     await put(died.saver, { values: { count: 2 } });
     await putWrites(died.saver, [['values', { count: 3 }]]);
-    await expect.poll(() => redis.attempt((client) => client.exists(`parley:cache:checkpoint:1:${thread}`)), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => redis.attempt((client) => client.exists(`parley:cache:checkpoint:1:${thread}`))).toBe(1);
     expect(await goesOn.saver.getTuple(of(thread))).toEqual(await rows.getTuple(of(thread)));
     expect(await goesOn.asked()).toEqual({ 'memory miss': 1, 'redis hit': 1 });
     // From then on it has it in memory, unless the withdrawal of the one before comes only now.
-    await expect.poll(async () => ((await goesOn.saver.getTuple(of(thread))) && (await goesOn.asked())['memory hit']) ?? 0, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(async () => ((await goesOn.saver.getTuple(of(thread))) && (await goesOn.asked())['memory hit']) ?? 0).toBeGreaterThan(0);
   });
 
   it('is never an older one, however the rows were changed behind the back of the cache', async () => {
@@ -189,15 +189,14 @@ describe.each([
   it('comes from the rows, and is put there without waiting, when Redis has died', async () => {
     const mortal = await startRedis();
     const log = createLog({ environment: 'test', logLevel: 'silent', instanceId: 'mortal' });
-    const behind = openRedis({ redis: { url: mortal.url, poolSize: 1, commandTimeoutMs: 1_500 }, instanceId: 'mortal' }, log);
+    const behind = openRedis({ redis: { url: mortal.url, poolSize: 1, commandTimeoutMs: 120_000 }, instanceId: 'mortal' }, log);
     closers.push(() => behind.close());
-    await vi.waitFor(() => behind.ping(), 10_000);
+    await vi.waitFor(() => behind.ping(), 20_000);
     const [writer, reader] = [await open({ behind }), await open({ behind })];
     mortal.pause();
     const { thread, put } = openThread();
-    const start = performance.now();
+    // Whoever waited for Redis would wait for longer than a test may take.
     await put(writer.saver, { question: 'first' });
-    expect(performance.now() - start).toBeLessThan(1_500);
     await mortal.close();
     expect(await reader.saver.getTuple(of(thread))).toEqual(await rows.getTuple(of(thread)));
     expect(await writer.saver.getTuple(of(thread))).toEqual(await rows.getTuple(of(thread)));

@@ -116,8 +116,8 @@ describe.each([
     const threadId = randomUUID();
     const stopped = openScope('stopped');
     const stops = expect(runGraph(graph(), initialState('q'), stopped, { checkpointer: saver, threadId, durability, settle: async () => ({ blockIndex: 0, offset: 7, citations: 0 }) })).rejects.toThrow('killed');
-    await vi.waitFor(async () => expect((await saver.getTuple(of(threadId)))?.checkpoint.channel_values['values']).toEqual({ count: 2 }), 10_000);
-    await vi.waitFor(() => expect(stopped.text()).toBe('Here.'), 10_000);
+    await vi.waitFor(async () => expect((await saver.getTuple(of(threadId)))?.checkpoint.channel_values['values']).toEqual({ count: 2 }), 20_000);
+    await vi.waitFor(() => expect(stopped.text()).toBe('Here.'), 20_000);
     stopped.control.abort(new Error('killed'));
     await stops;
     expect(stopped.steps()).toEqual(['first RUNNING', 'first SUCCEEDED', 'second RUNNING', 'second SUCCEEDED', 'third RUNNING', 'third CANCELLED']);

@@ -1,10 +1,11 @@
 // Ingestion under everything that may happen to it: kills, cancels, failing embedders, slow and leaving subscribers.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../../src/context.ts';
 import { followJobs as followRows } from '../../src/documents/follow.ts';
 import { ingest } from '../../src/documents/ingest.ts';
+import type { Models } from '../../src/models/catalog.ts';
 import { authenticate } from '../../src/accounts/service.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 import { addText, createProfile, ended, followJobs, read, replace, upload } from './support.ts';
@@ -22,6 +23,25 @@ const rowsOf = async (documentId: string): Promise<unknown> =>
     (select count(*)::int from posting join document_chunk on document_chunk.id = chunk_id where document_id = $1) as postings,
     (select count(*)::int from chunk_embedding join document_chunk on document_chunk.id = chunk_id where document_id = $1) as vectors,
     (select count(*)::int from document_text join document_version on document_version.id = version_id where document_id = $1) as pieces`, [uuidOf(documentId)]))[0];
+/** Holds ingestions where they are about to embed, until they are let go. `begun`: one has come so far; `embed`: for who is not held. */
+function holdEmbedding(): { begun: Promise<void>; letGo(): void; readonly embed: Models['embed'] } {
+  const models = parley.app.models as { embed: Models['embed'] };
+  const { embed } = models;
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  models.embed = async (request) => {
+    begun.resolve();
+    const stopped = new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)));
+    await Promise.race([go.promise, stopped]);
+    return await embed(request);
+  };
+  letAllGo = () => {
+    models.embed = embed;
+    go.resolve();
+  };
+  return { begun: begun.promise, letGo: letAllGo, embed };
+}
+let letAllGo = (): void => undefined;
+afterEach(() => letAllGo());
 /** As a process that is killed leaves a job: begun, and not published. */
 const rewind = async (jobId: string, attempt: number): Promise<void> => {
   await sql("update ingestion_job set status = 'RUNNING', stage = 'INDEXING', attempt = $2, finished_at = null where id = $1", [uuidOf(jobId), attempt]);
@@ -77,30 +97,38 @@ describe('a try', () => {
   });
 
   it('that a stopping process interrupts is put back without being counted', async () => {
-    const { document, job } = await addText(ada, { text: words(2000) });
+    const { document, job } = await addText(ada, { text: words(400) });
     await ended(ada, job.id);
     await rewind(job.id, 0);
     const stop = new AbortController();
-    const running = ingest(parley.app, task(job.id), stop.signal);
-    const jobs = followJobs(ada, { jobId: job.id });
-    await jobs.until((event) => event.ingestionJobUpdated.stage === 'EMBEDDING');
+    const held = holdEmbedding();
+    const running = expect(ingest(parley.app, task(job.id), stop.signal)).rejects.toThrow('The process stops.');
+    await held.begun;
     stop.abort(new Error('The process stops.'));
-    await expect(running).rejects.toThrow('The process stops.');
+    await running;
     expect((await read(ada, document.id)).latestJob).toMatchObject({ status: 'QUEUED', stage: 'QUEUED', attempt: 0 });
+    held.letGo();
     await ingest(parley.app, task(job.id), never);
     expect(await read(ada, document.id)).toMatchObject({ status: 'READY', latestJob: { attempt: 1 } });
   });
 
   it('that another process has taken over writes nothing more', async () => {
-    const { document, job } = await addText(ada, { text: words(3000) });
+    const { document, job } = await addText(ada, { text: words(1000) });
     await ended(ada, job.id);
     const before = await rowsOf(document.id);
-    await rewind(job.id, 0);
-    const jobs = followJobs(ada, { jobId: job.id });
-    const asleep = ingest(parley.app, task(job.id), never);
-    await jobs.until((event) => event.ingestionJobUpdated.stage === 'EMBEDDING');
-    await Promise.all([asleep, ingest(parley.app, task(job.id), never)]);
-    expect(await rowsOf(document.id)).toEqual(before);
+    // It wakes up when the other has begun, and when it has done all of it.
+    for (const isOver of [false, true]) {
+      await rewind(job.id, 0);
+      const held = holdEmbedding();
+      const asleep = ingest(parley.app, task(job.id), never);
+      await held.begun;
+      const awake = { ...parley.app, models: { ...parley.app.models, embed: held.embed } };
+      const other = ingest(isOver ? awake : parley.app, task(job.id), never);
+      if (isOver) await other;
+      held.letGo();
+      await Promise.all([asleep, other]);
+      expect(await rowsOf(document.id)).toEqual(before);
+    }
     expect((await read(ada, document.id)).latestJob).toMatchObject({ status: 'SUCCEEDED', attempt: 2 });
   });
 
@@ -128,9 +156,11 @@ describe('a try', () => {
   });
 
   it('ends as soon as it is cancelled, and leaves nothing', async () => {
-    const { document, job } = await addText(ada, { text: words(8000) });
+    const held = holdEmbedding();
+    const { document, job } = await addText(ada, { text: words(1000) });
     const jobs = followJobs(ada, { jobId: job.id });
-    await jobs.until((event) => event.ingestionJobUpdated.stage === 'CHUNKING');
+    await jobs.until(() => true);
+    await held.begun;
     await ada.ask('mutation ($input: CancelIngestionInput!) { cancelIngestion(input: $input) { job { status } } }', { input: { jobId: job.id } });
     await jobs.ended;
     expect(jobs.events.at(-1).ingestionJobUpdated).toMatchObject({ status: 'CANCELLED', document: { status: 'FAILED' } });
@@ -140,10 +170,13 @@ describe('a try', () => {
   });
 
   it('gives way to a newer version of its document', async () => {
-    const { documents, jobs } = await upload(parley, ada, [{ name: 'old.txt', content: words(8000, 'old') }]);
+    const held = holdEmbedding();
+    const { documents, jobs } = await upload(parley, ada, [{ name: 'old.txt', content: words(1000, 'old') }]);
     const both = followJobs(ada, { documentId: documents[0].id });
     await both.until((event) => event.ingestionJobUpdated.id === jobs[0].id);
+    await held.begun;
     const replaced = await replace(parley, ada, documents[0].id, { name: 'new.txt', content: 'The new text.' });
+    held.letGo();
     await both.until((event) => event.ingestionJobUpdated.id === jobs[0].id && event.ingestionJobUpdated.status === 'CANCELLED');
     await both.until((event) => event.ingestionJobUpdated.id === replaced.job.id && event.ingestionJobUpdated.status === 'SUCCEEDED');
     both.stop();
@@ -202,10 +235,12 @@ describe('an embedder', () => {
 describe('ingestionJobUpdated', () => {
   it('tells unfinished jobs at once and each stage, to the end, of every job that matches', async () => {
     const profileId = await createProfile(ada);
-    const waits = await addText(ada, { name: 'Waits', text: words(8000, 'waits'), profileIds: [profileId] });
+    const held = holdEmbedding();
+    const waits = await addText(ada, { name: 'Waits', text: words(300, 'waits'), profileIds: [profileId] });
     const [jobs, everything] = [followJobs(ada, { profileId }), followJobs(ada)];
     // Both are told of a job that is not finished, and thereby that they have begun.
     for (const stream of [jobs, everything]) await stream.until((event) => event.ingestionJobUpdated.id === waits.job.id);
+    held.letGo();
     const other = await addText(ada, { name: 'Elsewhere', text: 'Not of this profile.' });
     const mine = await addText(ada, { name: 'Mine', text: words(300), profileIds: [profileId] });
     const done = (id: string) => (event: { ingestionJobUpdated: { status: string; document: { id: string } } }): boolean =>
@@ -221,7 +256,8 @@ describe('ingestionJobUpdated', () => {
   });
 
   it('tells the end of a job whose document was deleted meanwhile', async () => {
-    const { document, job } = await addText(ada, { text: words(8000) });
+    holdEmbedding();
+    const { document, job } = await addText(ada, { text: words(300) });
     const jobs = followJobs(ada, { documentId: document.id });
     await jobs.until(() => true);
     await ada.ask('mutation ($input: DeleteDocumentInput!) { deleteDocument(input: $input) { deletedId } }', { input: { id: document.id } });

@@ -78,7 +78,7 @@ let outbound: Outbound;
 let spellings: string[];
 beforeAll(async () => {
   listener = await startListener((socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}')));
-  outbound = createOutbound({ poolSize: 4, connectTimeoutMs: 2_000, rules });
+  outbound = createOutbound({ poolSize: 4, connectTimeoutMs: 20_000, rules });
   const { port } = listener;
   spellings = [
     ...[...Object.values(hosts).flat(), ...Object.keys(names)].map((host) => `http://${host}:${port}/v1`),
@@ -145,7 +145,7 @@ describe('a forbidden address', () => {
     const answers = [['93.184.216.34'], ['127.0.0.1'], ['127.0.0.1']];
     let asked = 0;
     const turning: AddressRules = { ...rules, resolve: (_name, done) => done(null, (answers[asked++] ?? []).map((address) => ({ address, family: 4 }))) };
-    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 2_000, rules: turning });
+    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 20_000, rules: turning });
     const url = `http://turning.example:${listener.port}/v1`;
     expect(await assertBaseUrl(url, turning, ['baseUrl'])).toBe(url);
     const error = await fetchAsWorkspace(own)(url).catch((reason: unknown) => reason);
@@ -163,7 +163,7 @@ describe('what may be reached', () => {
 
   it('networks that an operator allows, and nothing beside them', async () => {
     const allowed = ['127.0.0.1', 'fd00::/8', '10.1.0.0/16'].map(readNetwork);
-    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 2_000, rules: { ...rules, allowed } });
+    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 20_000, rules: { ...rules, allowed } });
     const before = listener.connections;
     for (const host of ['127.0.0.1', '0x7f.1', 'private.example', '[::ffff:127.0.0.1]']) {
       const url = `http://${host}:${listener.port}`;
@@ -189,7 +189,7 @@ describe('what may be reached', () => {
     await expect(assertBaseUrl('http://93.184.216.34/v1', production, ['baseUrl'])).rejects.toThrow('It must begin with https://.');
     expect(await assertBaseUrl('https://93.184.216.34/v1/', production, ['baseUrl'])).toBe('https://93.184.216.34/v1');
     expect(await assertBaseUrl('http://127.0.0.1/v1', production, ['baseUrl'])).toBe('http://127.0.0.1/v1');
-    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 2_000, rules: production });
+    const own = createOutbound({ poolSize: 1, connectTimeoutMs: 20_000, rules: production });
     await expect(fetchAsWorkspace(own)('http://93.184.216.34/v1')).rejects.toThrow(ForbiddenAddressError);
     await own.close();
   });

@@ -1,6 +1,6 @@
 // What embedding promises, against a scripted server.
 import type { Embeddings } from '@langchain/core/embeddings';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { embed as embedBy, type Embedded } from '../../src/models/embed.ts';
 import { createModels, type ModelParts } from '../../src/models/catalog.ts';
 import { createCircuits } from '../../src/models/circuits.ts';
@@ -108,10 +108,16 @@ describe('embedding', () => {
   });
 
   it('ends at its time limit and closes the request, although its client takes no signal', async () => {
-    server.script('e', [() => undefined]);
-    const parts = modelParts({ limits: { firstTokenMs: 60_000, silenceMs: 60_000, embeddingMs: 500 }, retry: { maxAttempts: 2, baseDelayMs: 0, maxDelayMs: 0 } });
-    expect(await failureOf(embed({ parts }))).toMatchObject({ code: 'TIMEOUT', attempts: 2 });
-    expect(server.requests('e').length).toBeGreaterThan(0);
+    // The time passes once the request is there.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      server.script('e', [() => void vi.advanceTimersByTime(10_000)]);
+      const parts = modelParts({ limits: { firstTokenMs: 60_000, silenceMs: 60_000, embeddingMs: 10_000 }, retry: { maxAttempts: 2, baseDelayMs: 0, maxDelayMs: 0 } });
+      expect(await failureOf(embed({ parts }))).toMatchObject({ code: 'TIMEOUT', attempts: 2 });
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(server.requests('e')).toHaveLength(2);
     for (const { closed } of server.requests('e')) await closed;
   });
 

@@ -22,7 +22,7 @@ let respond: (request: IncomingMessage, response: ServerResponse) => void;
 let outbound: Outbound;
 const opened: Outbound[] = [];
 const open = (change: Partial<OutboundOptions> = {}): Outbound => {
-  const made = createOutbound({ poolSize: 4, connectTimeoutMs: 2_000, rules, ...change });
+  const made = createOutbound({ poolSize: 4, connectTimeoutMs: 20_000, rules, ...change });
   opened.push(made);
   return made;
 };

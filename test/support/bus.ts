@@ -13,10 +13,10 @@ export interface TestBus extends Bus {
 }
 
 /** Opens it without waiting for Redis. */
-export function openTestBus(url: string, onError: (error: unknown) => void = () => undefined): TestBus {
+export function openTestBus(url: string, onError: (error: unknown) => void = () => undefined, commandTimeoutMs = 1_000): TestBus {
   const instanceId = randomBytes(4).toString('hex');
   const log = createLog({ environment: 'test', logLevel: process.env['LOG_LEVEL'] === 'debug' ? 'debug' : 'silent', instanceId });
-  const redis = openRedis({ redis: { url, poolSize: 1, commandTimeoutMs: 1000 }, instanceId }, log);
+  const redis = openRedis({ redis: { url, poolSize: 1, commandTimeoutMs }, instanceId }, log);
   const metrics = createMetrics({ process: false });
   const bus = createRedisBus({ local: createLocalBus(onError), redis, instanceId, log, metrics });
   return {

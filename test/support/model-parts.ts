@@ -10,9 +10,9 @@ import { installationOf, type EnvironmentModels } from './installation.ts';
 export function modelParts(change: Partial<Omit<ModelParts, 'metrics'>> = {}): ModelParts & { readonly pauses: number[]; readonly metrics: Metrics } {
   const pauses: number[] = [];
   return {
-    outbound: createOutbound({ poolSize: 10, connectTimeoutMs: 2_000, rules: { allowed: [], plainHttp: true } }),
+    outbound: createOutbound({ poolSize: 10, connectTimeoutMs: 20_000, rules: { allowed: [], plainHttp: true } }),
     retry: { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 },
-    limits: { firstTokenMs: 5_000, silenceMs: 5_000, embeddingMs: 5_000 },
+    limits: { firstTokenMs: 30_000, silenceMs: 30_000, embeddingMs: 30_000 },
     circuits: createCircuits({ redis: null, rules: { failures: 1_000, openMs: 30_000, maxOpenMs: 300_000, probeMs: 60_000 } }),
     health: createProviderHealth(null),
     metrics: createMetrics({ process: false }),
