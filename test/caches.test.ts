@@ -504,7 +504,9 @@ describe('searches', () => {
 
   it('page on as before, also beyond what is kept', async () => {
     const user = await parley.signUp();
-    await Promise.all(Array.from({ length: 104 }, (_, index) => add(user, [], `Ship number ${index} sails the sea.`, `Ship ${index}`)));
+    // One document of 104 passages.
+    const small = await createProfile(user, { retrieval: { chunkSize: 50, chunkOverlap: 0 } });
+    await add(user, [small], Array.from({ length: 104 }, (_, index) => `Ship number ${index} sails the sea ${'with wood and stones and salt '.repeat(6)}.`).join('\n\n'));
     const [first, again] = await twice(user, { query: 'ship sea', mode: 'KEYWORD' });
     expect(again.totalCount).toBe(104);
     expect(again.pageInfo).toEqual(first.pageInfo);

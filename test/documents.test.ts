@@ -1,7 +1,7 @@
 // Documents through the API: who may do what, what uploads become, and how they change and go.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addText, createProfile, ended, read, replace, sendFiles, upload } from './documents/support.ts';
+import { addText, createProfile, ended, holdEmbedding, read, replace, sendFiles, upload } from './documents/support.ts';
 import { docx, encryptedPdf, paragraph, pdf, zip } from './documents/fixtures.ts';
 import { createTestApp, type TestApp, type TestUser } from './support/app.ts';
 
@@ -243,9 +243,12 @@ describe('profiles', () => {
 
 describe('cancelIngestion', () => {
   it('stops an ingestion that has not finished; the document can be ingested again', async () => {
-    const { document, job } = await addText(ada, { text: words(4000) });
+    const held = holdEmbedding(parley);
+    const { document, job } = await addText(ada, { text: words(400) });
+    await held.begun;
     const { cancelIngestion } = await ada.ask(CANCEL, { input: { jobId: job.id } });
     expect(cancelIngestion).toMatchObject({ document: { status: 'FAILED', error: { code: 'DOCUMENT_NOT_READY' } }, job: { status: 'CANCELLED' }, userErrors: [] });
+    held.letGo();
     expect((await ada.ask(CANCEL, { input: { jobId: job.id } })).cancelIngestion.userErrors).toMatchObject([{ __typename: 'ConflictError', code: 'CONFLICT', field: ['jobId'] }]);
     const { reingestDocument } = await ada.ask(REINGEST, { input: { id: document.id } });
     expect(await ended(ada, reingestDocument.job.id)).toMatchObject({ status: 'SUCCEEDED' });
@@ -259,13 +262,16 @@ describe('deleteDocument', () => {
     const profileId = await createProfile(grace);
     const done = await addText(grace, { text: 'Short and ready.', profileIds: [profileId] });
     await ended(grace, done.job.id);
-    const busy = await addText(grace, { text: words(4000), profileIds: [profileId] });
+    const held = holdEmbedding(parley);
+    const busy = await addText(grace, { text: words(400), profileIds: [profileId] });
+    await held.begun;
     for (const { document } of [done, busy]) {
       expect((await grace.ask(DELETE, { input: { id: document.id } })).deleteDocument).toEqual({ deletedId: document.id, userErrors: [] });
       expect((await grace.ask('query ($id: ID!) { document(id: $id) { id } node(id: $id) { id } }', { id: document.id }))).toEqual({ document: null, node: null });
       expect((await grace.ask(DELETE, { input: { id: document.id } })).deleteDocument.userErrors).toMatchObject([{ __typename: 'NotFoundError', field: ['id'] }]);
     }
     expect((await grace.ask('query ($id: ID!) { documents { totalCount } profile(id: $id) { documents { totalCount } } }', { id: profileId }))).toEqual({ documents: { totalCount: 0 }, profile: { documents: { totalCount: 0 } } });
+    held.letGo();
     await settled();
     const workspace = Buffer.from(grace.workspaceId, 'base64url').toString().split(':')[1];
     for (const table of ['document', 'document_version', 'document_file', 'document_part', 'document_text', 'document_chunk', 'posting', 'chunk_embedding', 'ingestion_job']) {

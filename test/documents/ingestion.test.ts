@@ -5,10 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createContext } from '../../src/context.ts';
 import { followJobs as followRows } from '../../src/documents/follow.ts';
 import { ingest } from '../../src/documents/ingest.ts';
-import type { Models } from '../../src/models/catalog.ts';
 import { authenticate } from '../../src/accounts/service.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
-import { addText, createProfile, ended, followJobs, read, replace, upload } from './support.ts';
+import { addText, createProfile, ended, followJobs, holdEmbedding as holdEmbeddingOf, read, replace, upload, type HeldEmbedding } from './support.ts';
 
 const words = (count: number, seed = 'word'): string => Array.from({ length: count }, (_, index) => `${seed}${index % 97} sentence number ${index} ends here.`).join(' ');
 const uuidOf = (globalId: string): string => Buffer.from(globalId, 'base64url').toString().split(':')[1] as string;
@@ -23,25 +22,12 @@ const rowsOf = async (documentId: string): Promise<unknown> =>
     (select count(*)::int from posting join document_chunk on document_chunk.id = chunk_id where document_id = $1) as postings,
     (select count(*)::int from chunk_embedding join document_chunk on document_chunk.id = chunk_id where document_id = $1) as vectors,
     (select count(*)::int from document_text join document_version on document_version.id = version_id where document_id = $1) as pieces`, [uuidOf(documentId)]))[0];
-/** Holds ingestions where they are about to embed, until they are let go. `begun`: one has come so far; `embed`: for who is not held. */
-function holdEmbedding(): { begun: Promise<void>; letGo(): void; readonly embed: Models['embed'] } {
-  const models = parley.app.models as { embed: Models['embed'] };
-  const { embed } = models;
-  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  models.embed = async (request) => {
-    begun.resolve();
-    const stopped = new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)));
-    await Promise.race([go.promise, stopped]);
-    return await embed(request);
-  };
-  letAllGo = () => {
-    models.embed = embed;
-    go.resolve();
-  };
-  return { begun: begun.promise, letGo: letAllGo, embed };
+let held: HeldEmbedding | null = null;
+function holdEmbedding(): HeldEmbedding {
+  held = holdEmbeddingOf(parley);
+  return held;
 }
-let letAllGo = (): void => undefined;
-afterEach(() => letAllGo());
+afterEach(() => held?.letGo());
 /** As a process that is killed leaves a job: begun, and not published. */
 const rewind = async (jobId: string, attempt: number): Promise<void> => {
   await sql("update ingestion_job set status = 'RUNNING', stage = 'INDEXING', attempt = $2, finished_at = null where id = $1", [uuidOf(jobId), attempt]);

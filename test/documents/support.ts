@@ -1,4 +1,6 @@
 // What the tests of documents share: uploads as clients send them, and waiting for ingestions as clients do.
+import type { Models } from '../../src/models/catalog.ts';
+import type { TestApp } from '../support/app.ts';
 import type { Door, TestUser } from '../support/visitor.ts';
 
 /** A file to upload. */
@@ -95,4 +97,33 @@ export async function createProfile(user: TestUser, input: object = {}): Promise
     { input: { name: 'Teacher', systemPrompt: 'Teach.', ...input } },
   );
   return made.profile.id;
+}
+
+export interface HeldEmbedding {
+  /** Resolves when an ingestion is held. */
+  readonly begun: Promise<void>;
+  letGo(): void;
+  /** For who is not to be held. */
+  readonly embed: Models['embed'];
+}
+
+/** Holds an app's ingestions where they are about to embed, until they are let go. */
+export function holdEmbedding({ app }: TestApp): HeldEmbedding {
+  const models = app.models as { embed: Models['embed'] };
+  const { embed } = models;
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  models.embed = async (request) => {
+    begun.resolve();
+    const stopped = new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)));
+    await Promise.race([go.promise, stopped]);
+    return await embed(request);
+  };
+  return {
+    begun: begun.promise,
+    embed,
+    letGo() {
+      models.embed = embed;
+      go.resolve();
+    },
+  };
 }
