@@ -20,7 +20,7 @@ export function createTypedClient(url: string, accessToken: string | null): Type
   return {
     async request<R, V extends object>(document: TypedDocumentNode<R, V>, variables: V) {
       const { headers, body } = encode(document, variables);
-      const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { accept: 'application/graphql-response+json', ...authorization, ...headers }, body });
+      const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { accept: 'application/graphql-response+json', connection: 'close', ...authorization, ...headers }, body });
       const { data, errors } = (await response.json()) as { data?: R; errors?: unknown };
       if (errors !== undefined || data === undefined) throw new Error(JSON.stringify(errors));
       return data;

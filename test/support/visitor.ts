@@ -65,6 +65,9 @@ export function visit(url: string): Door {
       headers: {
         'content-type': 'application/json',
         accept: 'application/graphql-response+json, application/json',
+        // One that is kept may be closed by a server in this same process just when it is used again: both were busy for longer
+        // than it was to be kept.
+        connection: 'close',
         ...(token && { authorization: `Bearer ${token}` }),
       },
       body: JSON.stringify({ query, variables }),

@@ -11,8 +11,8 @@ import { openSocket } from '../support/socket.ts';
 import { applied, applyVersions, createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 import type { Subscription, TestUser } from '../support/visitor.ts';
 
-/** What is read from rows once in a second or two is known by then. */
-const soonMs = 5_000;
+/** What is read from rows once in a second or two is known by then, also on a busy machine. */
+const soonMs = 20_000;
 
 let model: ModelServer;
 let cluster: Cluster;
@@ -162,7 +162,7 @@ describe.each([
     console.info(`${how}, a piece is behind the model by ${spread(delays)}`);
     // It was not heard by a message.
     expect(percentile(delays, 50)).toBeGreaterThan(50);
-    expect(percentile(delays, 95)).toBeLessThanOrEqual(1_000);
+    expect(percentile(delays, 95)).toBeLessThanOrEqual(stretched(1_000));
     expect(Math.max(...delays)).toBeLessThanOrEqual(stretched(1_000));
   });
 

@@ -26,7 +26,7 @@ function ask(url: string, body?: object, token?: string): Promise<{ status: numb
       for await (const part of response) text += part;
       resolve({ status: response.statusCode as number, text });
     });
-    asking.on('error', reject).setTimeout(5_000, () => asking.destroy(new Error('There is no answer.')));
+    asking.on('error', reject).setTimeout(60_000, () => asking.destroy(new Error('There is no answer.')));
     const sent = body && JSON.stringify(body);
     if (sent) asking.setHeader('content-length', Buffer.byteLength(sent));
     asking.end(sent);
