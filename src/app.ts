@@ -48,9 +48,14 @@ import { readDefaultProfiles, seedProfiles } from './profiles/seed.ts';
 import { profileHooks } from './profiles/service.ts';
 import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
+import { taskCrudNode } from './tasks/crud-node.ts';
+import { taskDisambiguateNode } from './tasks/disambiguate-node.ts';
+import { taskParseNode } from './tasks/parse-node.ts';
+import { taskRespondNode } from './tasks/respond-node.ts';
+import { taskSuggestNode } from './tasks/suggest-node.ts';
 
 /** What the steps of a graph may do. */
-export const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode] as unknown as readonly NodeType[];
+export const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode, taskParseNode, taskDisambiguateNode, taskCrudNode, taskSuggestNode, taskRespondNode] as unknown as readonly NodeType[];
 
 /** What models may call. */
 const tools = [searchDocuments, currentTime] as unknown as readonly Tool[];

@@ -154,6 +154,16 @@ const RegenerateMessageInput = builder.inputType('RegenerateMessageInput', {
     idempotencyKey: t.string({ required: true, description: 'As in sendMessage.' }),
   }),
 });
+const RunTaskAssistantInput = builder.inputType('RunTaskAssistantInput', {
+  description: 'Something to be done with tasks, in words. Without sessionId a session of the seeded task profile is created.',
+  fields: (t) => ({
+    text: t.string({ required: true, description: 'What, at most configuration.limits.maxMessageChars.' }),
+    sessionId: t.id({ description: 'Where; a new session when absent.' }),
+    timeZone: t.string({ required: true, description: 'IANA name, for days and times.' }),
+    dryRun: t.boolean({ defaultValue: false, description: 'Whether nothing is changed, and only told what would be.' }),
+    idempotencyKey: t.string({ required: true, description: 'As in sendMessage.' }),
+  }),
+});
 const CancelRunInput = builder.inputType('CancelRunInput', { description: 'Which run to cancel.', fields: (t) => ({ runId: t.id({ required: true, description: 'Which.' }) }) });
 
 builder.mutationFields((t) => ({
@@ -189,6 +199,21 @@ builder.mutationFields((t) => ({
         sending.regenerateMessage(ctx, {
           messageId: decodeId('Message', input.messageId, ['messageId']),
           modelId: input.modelId == null ? null : await decodeModelId(ctx, input.modelId, ['modelId']),
+          idempotencyKey: input.idempotencyKey,
+        }),
+      ),
+  }),
+  runTaskAssistant: t.field({
+    type: RunPayload,
+    args: { input: t.arg({ type: RunTaskAssistantInput, required: true, description: 'What is to be done.' }) },
+    description: 'Asks the task assistant: it understands, asks where several tasks match, does it, and suggests what is next. Needs CHAT and TASK.',
+    resolve: (_root, { input }, ctx) =>
+      attempt(() =>
+        sending.runTaskAssistant(ctx, {
+          text: input.text,
+          sessionId: input.sessionId == null ? null : decodeId('ChatSession', input.sessionId, ['sessionId']),
+          timeZone: input.timeZone,
+          dryRun: input.dryRun ?? false,
           idempotencyKey: input.idempotencyKey,
         }),
       ),

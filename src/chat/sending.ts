@@ -7,12 +7,14 @@ import { assertTakesWork, permit, transactional, type Context, type Viewer } fro
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { idempotencyKey } from '../platform/idempotency.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
+import { taskProfileId } from '../tasks/profile.ts';
 import { changeRetrieval, rulesOf, type RetrievalChange } from '../profiles/settings.ts';
 import { encodeCursor } from './cursor.ts';
 import { endRun } from './ending.ts';
 import { ChatSession, Message, MessageBlock, Run } from './entity.ts';
 import { announce, append, newId, type NewEvent } from './events.ts';
 import { tellEngines } from './run-changed.ts';
+import { createChatSession } from './service.ts';
 import { announceSession, lockSession, visibleSessions } from './sessions.ts';
 import type { LoggedEvent } from './walk.ts';
 
@@ -35,6 +37,9 @@ interface RunRequest {
   readonly retrieval: RetrievalChange | null;
   readonly timeZone: string;
   readonly modelId: string | null;
+  /** Another profile than the session's. */
+  readonly profileId?: string;
+  readonly dryRun?: boolean;
   /** What makes the request this one: the same key with another is a conflict. */
   readonly identity: readonly unknown[];
   /** Puts the question in place, in the transaction; returns its id and what to log. */
@@ -93,6 +98,35 @@ export async function regenerateMessage(ctx: Context, input: { messageId: string
     modelId: input.modelId,
     identity: ['regenerate', input.messageId, input.modelId],
     question: async () => ({ id: questionId, isNew: false }),
+  });
+}
+
+/**
+ * Asks the task assistant, in a session of its own unless one is given; with `dryRun` nothing is changed, and the answer says
+ * what would be. The same key finds the same run, and the same session.
+ */
+export async function runTaskAssistant(
+  ctx: Context,
+  input: { text: string; sessionId: string | null; timeZone: string; dryRun: boolean; idempotencyKey: string },
+): Promise<Sent> {
+  const viewer = permit(ctx, 'CHAT');
+  permit(ctx, 'TASK');
+  const text = messageText(ctx, input.text);
+  const timeZone = validate(ianaZone, input.timeZone, ['timeZone']);
+  const key = validate(idempotencyKey, input.idempotencyKey, ['idempotencyKey']);
+  assertTakesWork(ctx);
+  const profileId = await taskProfileId(ctx);
+  const ownKey = createHash('sha256').update(`task assistant ${key}`).digest('hex');
+  const sessionId = input.sessionId ?? (await createChatSession(ctx, { profileId, title: null, visibility: 'PRIVATE', idempotencyKey: ownKey }));
+  return await startRun(ctx, viewer, {
+    ...defaults,
+    sessionId,
+    idempotencyKey: key,
+    timeZone,
+    profileId,
+    dryRun: input.dryRun,
+    identity: ['tasks', input.sessionId, text, timeZone, input.dryRun],
+    question: async (tx, session, runId) => ({ id: await insertQuestion(tx, viewer, session.id, session.selectedLeafId ?? null, text, runId), isNew: true }),
   });
 }
 
@@ -166,7 +200,7 @@ async function insertRun(
   request: RunRequest,
   { runId, key, requestHash }: { runId: string; key: string; requestHash: string },
 ): Promise<Started> {
-  const version = await profileVersionForRun(tx, session.profileId);
+  const version = await profileVersionForRun(tx, request.profileId ?? session.profileId);
   const active = (await scoped(tx, Run).select().selectAll().where('sessionId', '=', session.id).where('status', 'in', ['QUEUED', 'RUNNING', 'INTERRUPTED']).orderBy('createdAt').execute()) as Run[];
   const events: NewEvent[] = [];
   const cancelled: string[] = [];
@@ -205,6 +239,7 @@ async function insertRun(
     modelId: request.modelId,
     retrieval: request.retrieval ? changeRetrieval(await rulesOf(tx), version.retrieval, request.retrieval, ['retrieval']) : {},
     timeZone: request.timeZone,
+    dryRun: request.dryRun ?? false,
     enqueued: enqueued && question.isNew,
     degraded: [],
   });

@@ -96,6 +96,7 @@ interface Packed {
 function* pack(text: string, pieces: readonly Piece[], size: number, overlap: number): Generator<Packed> {
   let first = 0;
   let fresh = 0;
+  let before = { start: -1, end: -1 };
   let rest = pieces.reduce((sum, { tokens }) => sum + tokens, 0);
   while (fresh < pieces.length) {
     let last = chooseEnd(pieces, first, fresh, rest, size);
@@ -106,7 +107,10 @@ function* pack(text: string, pieces: readonly Piece[], size: number, overlap: nu
       else last -= 1;
       packed = trimmed(text, pieces[first]!.start, pieces[last - 1]!.end);
     }
-    if (packed !== null) yield packed;
+    // A chunk before that began with white space alone began here, too: then nothing is repeated.
+    if (packed !== null && packed.start <= before.start) packed = trimmed(text, pieces[fresh]!.start, pieces[last - 1]!.end);
+    // Behind what is repeated there may be white space alone.
+    if (packed !== null && packed.end > before.end) yield (before = packed);
     for (; fresh < last; fresh += 1) rest -= pieces[fresh]!.tokens;
     first = overlapStart(pieces, first, fresh, overlap, size);
   }

@@ -9,6 +9,7 @@ import { createRegistry } from '../../src/graph/node.ts';
 import { validateDefinition } from '../../src/graph/validate.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { defaultGraph } from '../../src/profiles/defaults.ts';
+import { taskAssistantGraph } from '../../src/tasks/graph.ts';
 
 const text = readFileSync(join(import.meta.dirname, '../../docs/graphs.md'), 'utf8');
 const section = (title: string): string => new RegExp(`\\n## ${title}\\n(.*?)(?=\\n## |$)`, 's').exec(text)?.[1] ?? '';
@@ -27,6 +28,10 @@ it('every node type is named, with what it reads and gives', () => {
 
 it('the graph of a profile that is told nothing is drawn as it is', () => {
   expect(/```mermaid\n(.*?)```/s.exec(section('The graph of a profile that is told nothing'))?.[1]).toBe(mermaid(defaultGraph));
+});
+
+it('the graph of the task assistant is drawn as it is', () => {
+  expect(/```mermaid\n(.*?)```/s.exec(section('The graph of the task assistant'))?.[1]).toBe(mermaid(taskAssistantGraph));
 });
 
 it('the bounds are those of the code', () => {

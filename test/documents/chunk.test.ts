@@ -72,6 +72,11 @@ describe('a chunk', () => {
     expect(words(chunks[1]!.text)[2]).toBe(words(chunks[0]!.text.split('. ').at(-2)!)[2]);
   });
 
+  test('does not begin where the one before began, when that began with white space', () => {
+    const text = '𐀀𐀀ආ𐀀 \n # A\n૰𐀀𐀀e\u0323\u0301';
+    for (let size = 16; size < 24; size++) expectSound(text, chunk(plain(text), { chunkSize: size, chunkOverlap: 3 }), size);
+  });
+
   test('prefers to end with a paragraph', () => {
     const text = [sentencesOf(7), sentencesOf(7, 7), sentencesOf(7, 14)].join('\n\n');
     expect(chunk(plain(text), { chunkSize: 120, chunkOverlap: 0 }).map((one) => one.text)).toEqual(text.split('\n\n'));

@@ -1,0 +1,50 @@
+// A request as the rules understand it, where no model does: what the words of the sentence come to.
+import { resolveDue } from './dates.ts';
+import { dayMs } from './days.ts';
+import { listName } from './lists.ts';
+import { anyTask, type Match, type TaskRequest, type Wanted } from './request.ts';
+import { understand, type Understood } from './understand.ts';
+import { instantOf, wallAt } from './zone.ts';
+
+/** Reads an utterance, seen from `now` in the user's time zone. */
+export function requestOfText(text: string, now: Date, timeZone: string): TaskRequest {
+  const said = understand(text);
+  const { operation, confidence, change } = said;
+  const due = said.dueText === null ? null : resolveDue(said.dueText, now, timeZone);
+  const tag = said.tags[0] ?? (said.list === null ? null : listName(said.list));
+  if (operation === 'create') return { operation, confidence, wanted: wantedOf(said, due?.dueAt ?? null), match: anyTask };
+  const match: Match = { text: said.title, tag, due: due && dayOf(due.dueAt, timeZone), status: said.status, overdue: said.overdue, all: said.all };
+  if (operation !== 'update' || !change) return { operation, confidence, wanted: {}, match };
+  const moved = change.dueText ? resolveDue(change.dueText, now, timeZone) : null;
+  return {
+    operation,
+    confidence,
+    wanted: {
+      ...(change.status && { status: change.status }),
+      ...(change.title && { title: change.title }),
+      ...(change.priority && { priority: change.priority }),
+      ...(change.tags && { tags: [...change.tags] }),
+      ...(moved && { dueAt: moved.dueAt.toISOString() }),
+    },
+    match,
+  };
+}
+
+/** The day in which a moment lies. */
+export function dayOf(moment: Date, timeZone: string): NonNullable<Match['due']> {
+  const midnight = Math.floor(wallAt(+moment, timeZone) / dayMs) * dayMs;
+  return { from: new Date(instantOf(midnight, timeZone)).toISOString(), before: new Date(instantOf(midnight + dayMs, timeZone)).toISOString() };
+}
+
+/** A list is a label; what a task has no field for stands in its notes. */
+function wantedOf({ title, list, tags, recurrence, people, location, priority }: Understood, dueAt: Date | null): Wanted {
+  const labels = [...new Set([...tags, ...(list === null ? [] : [listName(list)])])].filter((label) => label !== '').slice(0, 20);
+  const notes = [recurrence && `Repeats: ${recurrence}`, people.length > 0 && `With: ${people.join(', ')}`, location && `Where: ${location}`].filter(Boolean);
+  return {
+    ...(title !== null && { title }),
+    ...(priority && { priority }),
+    ...(dueAt && { dueAt: dueAt.toISOString() }),
+    ...(labels.length > 0 && { tags: labels }),
+    ...(notes.length > 0 && { notes: notes.join('\n') }),
+  };
+}
