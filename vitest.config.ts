@@ -10,8 +10,8 @@ const waiting = ['drain', 'ingestion', 'postgres', 'roles', 'takeover', 'workers
 export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: graphql }] },
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // What is waited for comes at once on an idle machine; on a busy one it may take a while, and the default of a second is no promise of ours.
     expect: { poll: { timeout: 20_000, interval: 20 } },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], thresholds: { lines: 85 } },

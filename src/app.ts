@@ -53,12 +53,13 @@ import { taskDisambiguateNode } from './tasks/disambiguate-node.ts';
 import { taskParseNode } from './tasks/parse-node.ts';
 import { taskRespondNode } from './tasks/respond-node.ts';
 import { taskSuggestNode } from './tasks/suggest-node.ts';
+import { taskTools } from './tasks/tools.ts';
 
 /** What the steps of a graph may do. */
 export const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode, taskParseNode, taskDisambiguateNode, taskCrudNode, taskSuggestNode, taskRespondNode] as unknown as readonly NodeType[];
 
 /** What models may call. */
-const tools = [searchDocuments, currentTime] as unknown as readonly Tool[];
+const tools = [searchDocuments, currentTime, ...taskTools] as unknown as readonly Tool[];
 
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */

@@ -83,7 +83,7 @@ async function look(run: RunScope, tool: Tool, args: Record<string, unknown>, ci
 async function change(run: RunScope, tool: Tool, call: Told, args: Record<string, unknown>, cite: (passages: readonly Passage[]) => number[]): Promise<Json> {
   const committed: (() => void)[] = [];
   const result = await run.once({ id: call.callId, name: call.name, arguments: call.arguments }, (tx) =>
-    tool.execute(args, { ctx: tx, run, signal: run.signal, cite, afterCommit: (work) => void committed.push(work) }),
+    tool.execute(args, { ctx: { ...tx, viewer: run.ctx.viewer }, run, signal: run.signal, cite, afterCommit: (work) => void committed.push(work) }),
   );
   for (const work of committed) work();
   return result;

@@ -224,6 +224,39 @@ describe('with a model that calls functions', () => {
     expect(await tasksOf(ada)).toHaveLength(1);
   });
 
+  it('keeps tasks in the answers of any profile that names the tools, and asks before it deletes', async () => {
+    const input = { name: 'P', systemPrompt: 'Help.', retrieval: { mode: 'OFF' }, toolNames: ['create_task', 'find_tasks', 'update_task', 'delete_task'] };
+    const { createProfile } = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input });
+    const sessionId = await createSession(ada, createProfile.profile.id);
+    const lastResult = (call: ModelCall) => JSON.parse(call.body.messages.at(-1)!.content);
+    const script: ((call: ModelCall) => void)[] = [
+      (call) => call.request({ name: 'create_task', arguments: { title: 'Water plants', due: '2031-01-02T09:00', priority: 'HIGH' } }, { name: 'create_task', arguments: { title: 'x', due: 'never ever' } }),
+      (call) => call.request({ name: 'find_tasks', arguments: { task: 'plants' } }),
+      (call) => call.request({ name: 'update_task', arguments: { id: lastResult(call).tasks[0].id, status: 'DONE' } }),
+      (call) => call.request({ name: 'delete_task', arguments: { id: lastResult(call).id } }, { name: 'delete_task', arguments: { id: 'nonsense' } }),
+      (call) => {
+        call.say('Done.');
+        call.end();
+      },
+    ];
+    respond = (call, turn) => script[turn - 1]!(call);
+    const { sendMessage } = await ada.ask('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id } cursor userErrors { message } } }', { input: { sessionId, text: 'Go.', timeZone, idempotencyKey: randomUUID() } });
+    const stream = ada.subscribe(EVENTS, { s: sessionId, a: sendMessage.cursor });
+    for (let asked = 1; asked <= 2; asked++) {
+      await stream.until(() => stream.events.filter(({ chatEvents }) => chatEvents.runStatus === 'INTERRUPTED').length === asked);
+      if (asked === 1) expect(await tasksOf(ada)).toMatchObject([{ title: 'Water plants', status: 'DONE', priority: 'HIGH', dueAt: '2031-01-02T08:00:00.000Z' }]);
+      const { interrupt } = stream.events.findLast(({ chatEvents }) => chatEvents.__typename === 'InterruptRaised')!.chatEvents;
+      expect((await ada.ask(RESUME, { input: { interruptId: interrupt.id, response: { approved: true } } })).resumeRun.userErrors).toEqual([]);
+    }
+    await stream.until(isEnd);
+    stream.stop();
+    const { node } = await ada.ask(RUN, { id: sendMessage.run.id });
+    expect(node.outputMessage.toolCalls.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`)).toEqual([
+      'create_task SUCCEEDED', 'create_task FAILED', 'find_tasks SUCCEEDED', 'update_task SUCCEEDED', 'delete_task SUCCEEDED', 'delete_task FAILED',
+    ]);
+    expect(await tasksOf(ada)).toEqual([]);
+  });
+
   it('does nothing when the model calls nothing', async () => {
     respond = (call) => {
       call.say('Hello!');
