@@ -10,7 +10,7 @@ import { defineNode } from '../graph/node.ts';
 import type { RunScope, SaidPart } from '../graph/scope.ts';
 import { composePrompt, promptConfig, promptInput, promptReads, requestOf, toldBy } from './prompt.ts';
 import { begin, make } from './tool-calls.ts';
-import { toolDefinitions, type Tool } from './tools.ts';
+import { takesTools, toolDefinitions, withTools, type Tool } from './tools.ts';
 
 /** Calls that one answer of the model may request; the others fail. */
 const maxCallsPerTurn = 8;
@@ -62,7 +62,7 @@ async function askModel(run: RunScope, at: Progress, input: z.output<typeof prom
   const tools = toolsOf(run, config.toolNames);
   const { messages } = await composePrompt(run, input, config);
   const request = requestOf(run, [...messages, ...conversation(run.said())]);
-  const answer = await run.models.ask(tools.length === 0 ? request : { ...request, modelIds: ableOf(run, request.modelIds), tools: toolDefinitions(tools) }, toldBy(run));
+  const answer = await run.models.ask(tools.length === 0 ? request : { ...request, modelIds: withTools(run, request.modelIds), tools: toolDefinitions(tools) }, toldBy(run));
   const turns = at.turns + 1;
   if (answer.toolCalls.length === 0) return { ...begun, turns, isDone: true };
   const calls = answer.toolCalls.map((requested, index) => {
@@ -96,18 +96,14 @@ async function callNext(run: RunScope, at: Progress, passages: { n: number; chun
 }
 
 /** The tools that the model may call: named by the profile, permitted to whom the run answers, and none for a model that takes none. */
-function toolsOf({ ctx, settings, models }: RunScope, names: readonly string[] | undefined): Tool[] {
-  if (!models.find(settings.modelId)?.capabilities.includes('TOOLS')) return [];
+function toolsOf(run: RunScope, names: readonly string[] | undefined): Tool[] {
+  const { ctx, settings } = run;
+  if (!takesTools(run, settings.modelId)) return [];
   return settings.toolNames.flatMap((name) => {
     const tool = ctx.app.tools.get(name);
     const allowed = tool && (names?.includes(name) ?? true) && (tool.permission === null || ctx.viewer?.permissions.has(tool.permission));
     return allowed ? [tool] : [];
   });
-}
-
-/** Only a model that takes tools can take over. */
-function ableOf({ models }: RunScope, [first, ...others]: readonly [string, ...string[]]): [string, ...string[]] {
-  return [first, ...others.filter((id) => models.find(id)?.capabilities.includes('TOOLS'))];
 }
 
 /** What was said and called so far, as a model reads it: each of its turns with the calls that it requested, then what they gave. */

@@ -71,8 +71,18 @@ export function createToolRegistry(tools: readonly Tool[]): ToolRegistry {
 }
 
 /** Tools as models are told of them. */
-export function toolDefinitions(tools: readonly Tool[]): ToolDefinition[] {
+export function toolDefinitions(tools: readonly Pick<Tool, 'name' | 'description' | 'parameters'>[]): ToolDefinition[] {
   return tools.map(({ name, description, parameters }) => ({ type: 'function', function: { name, description, parameters: schemaOf(parameters) } }));
+}
+
+/** Whether a model takes tools. */
+export function takesTools({ models }: RunScope, modelId: string): boolean {
+  return models.find(modelId)?.capabilities.includes('TOOLS') ?? false;
+}
+
+/** The models to ask with tools: the first, which somebody chose, and of the others those that take them. */
+export function withTools(run: RunScope, [first, ...others]: readonly [string, ...string[]]): [string, ...string[]] {
+  return [first, ...others.filter((id) => takesTools(run, id))];
 }
 
 function schemaOf(parameters: z.ZodObject): Record<string, unknown> {

@@ -1,11 +1,9 @@
 // Utterances that change a task which is there: done, reopened, renamed, moved to another day, more or less urgent, tagged.
+import type { TaskPriority, TaskStatus } from './entity.ts';
 import { questionWords } from './lexicon.ts';
-import { findPriority, type TaskPriority } from './priority.ts';
+import { findPriority } from './priority.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
-
-/** The states of a task, as the API names them. */
-export type TaskStatus = 'OPEN' | 'IN_PROGRESS' | 'DONE' | 'CANCELLED';
 
 /** What is to change, in words: `target` names the task, the rest is what it gets. */
 export interface ChangePlace {

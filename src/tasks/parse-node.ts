@@ -2,6 +2,7 @@
 import { AIMessage, HumanMessage, SystemMessage, ToolMessage, type BaseMessage } from '@langchain/core/messages';
 import { z } from 'zod';
 import { requestOf, toldBy } from '../agent/prompt.ts';
+import { takesTools, toolDefinitions, withTools } from '../agent/tools.ts';
 import { defineNode } from '../graph/node.ts';
 import type { RunScope } from '../graph/scope.ts';
 import { GenericError } from '../platform/errors.ts';
@@ -19,15 +20,11 @@ export const taskParseNode = defineNode({
   timeoutMs: 120_000,
   async process({ question }, _config, run) {
     const now = new Date();
-    const takesTools = run.models.find(run.settings.modelId)?.capabilities.includes('TOOLS');
-    return { request: takesTools ? await askModel(run, question, now) : requestOfText(question, now, run.settings.timeZone) };
+    return { request: takesTools(run, run.settings.modelId) ? await askModel(run, question, now) : requestOfText(question, now, run.settings.timeZone) };
   },
 });
 
-const tools = Object.entries(taskFunctions).map(([name, { description, parameters }]) => {
-  const { $schema: _, ...schema } = z.toJSONSchema(parameters, { io: 'input' });
-  return { type: 'function' as const, function: { name, description, parameters: schema } };
-});
+const tools = toolDefinitions(Object.entries(taskFunctions).map(([name, described]) => ({ name, ...described })));
 
 /** A call that does not fit is told to the model once. */
 async function askModel(run: RunScope, question: string, now: Date): Promise<TaskRequest> {
@@ -39,9 +36,8 @@ async function askModel(run: RunScope, question: string, now: Date): Promise<Tas
   ];
   for (let wrong = 0; ; wrong++) {
     const request = requestOf(run, messages);
-    const able = request.modelIds.filter((id, index) => index === 0 || run.models.find(id)?.capabilities.includes('TOOLS')) as [string, ...string[]];
     const silent = { text: () => undefined, reasoning: () => undefined };
-    const { toolCalls } = await run.models.ask({ ...request, modelIds: able, tools }, { ...toldBy(run), ...silent });
+    const { toolCalls } = await run.models.ask({ ...request, modelIds: withTools(run, request.modelIds), tools }, { ...toldBy(run), ...silent });
     const [call] = toolCalls;
     if (!call) return { operation: 'none', confidence: 1, wanted: {}, match: anyTask };
     try {

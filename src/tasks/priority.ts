@@ -1,8 +1,6 @@
 // Urgency in words: "urgent", "high priority", "priority: low", "as soon as possible".
+import type { TaskPriority } from './entity.ts';
 import type { Range, Word } from './words.ts';
-
-/** How urgent a task is, as the API names it. */
-export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
 
 const levels: Readonly<Record<string, TaskPriority>> = {
   low: 'LOW', lowest: 'LOW', lower: 'LOW', minor: 'LOW', normal: 'NORMAL', medium: 'NORMAL', moderate: 'NORMAL', regular: 'NORMAL', default: 'NORMAL',

@@ -1,15 +1,16 @@
 // What an utterance about tasks says, by rules of English alone: the operation, and the words of the sentence that name the
 // task, its list, its day and time, people and place. It answers within the request, costs nothing and needs no model.
-import { pickedState, type TaskStatus } from './change.ts';
+import { pickedState } from './change.ts';
+import type { TaskPriority, TaskStatus } from './entity.ts';
 import { isGenericList, findLists } from './lists.ts';
 import { decide, type Operation } from './operation.ts';
 import { findPeople, findPlace } from './people.ts';
-import { findPriority, type TaskPriority } from './priority.ts';
+import { findPriority } from './priority.ts';
 import { titleParts } from './title.ts';
 import { findWhens, type When } from './when.ts';
 import { wordsOf, type Range, type Word } from './words.ts';
 
-export type { Operation, TaskPriority, TaskStatus };
+export type { Operation };
 
 /** A property that words of the text give. */
 export type SpanProperty = 'title' | 'list' | 'dateText' | 'timeText' | 'recurrence' | 'location' | 'people' | 'priority' | 'tags' | 'newTitle' | 'newDue';
