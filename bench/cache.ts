@@ -44,7 +44,7 @@ for (const [documents, sections] of [[1_000, 1], [100, 10]] as const) {
       const page = { first: 10, after: null };
       const first = await timed('miss', (own) => search(own, input, page));
       const again = await timed('hit', (own) => search(own, input, page));
-      await timed('rank', (own) => rankPassages(own, { text: query, scope, mode: 'HYBRID', minScore: 0, rerank: false, signal: own.signal, spent: () => undefined }));
+      await timed('rank', (own) => rankPassages(own, { text: query, scope, mode: 'HYBRID', minScore: 0, rerank: false, rerankModelId: null, signal: own.signal, spent: () => undefined }));
       await timed('stamp', (own) => scopeStamp(own.em, scope));
       if (first.cached || !again.cached) throw new Error('The cache does not do what is measured here.');
       if (number < 0) for (const list of Object.values(times)) list.length = 0;

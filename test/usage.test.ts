@@ -192,7 +192,7 @@ describe('what a run used', () => {
     const { runId, cursor } = await sendTo(ada, sessionId, 'Hello');
     const visit = await voice.visit();
     const stream = ada.subscribe(EVENTS, { s: sessionId, a: cursor });
-    const spend = (inputTokens: number) => visit.run.emit({ type: 'usage', modelId: 'openai:gpt-4o', inputTokens, outputTokens: 0, cachedTokens: 0, costUsd: inputTokens / 1e6, estimated: false });
+    const spend = (inputTokens: number) => visit.run.emit({ type: 'spent', spent: { ...noUsage, kind: 'CHAT', modelId: 'openai:gpt-4o', inputTokens, costUsd: inputTokens / 1e6 } });
     const inRun = async () => (await ada.ask(`query ($id: ID!) { run(id: $id) { usage ${FIGURES} } }`, { id: runId })).run.usage.inputTokens;
     spend(100);
     visit.say('So far');

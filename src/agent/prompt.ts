@@ -7,6 +7,7 @@ import type { RunScope, Turn } from '../graph/scope.ts';
 import type { ChatHooks, ChatRequest } from '../models/ask.ts';
 import { loadPassages, type Passage } from '../search/passages.ts';
 import { countTokens } from '../text/counts.ts';
+import { spentOnChat } from '../usage/ledger.ts';
 import { dayIn, fillTemplate, parseTemplate, valuesInserted } from './template.ts';
 
 /** Text with placeholders; what is wrong with them is a fault of the definition. */
@@ -105,7 +106,7 @@ export function toldBy(run: RunScope): ChatHooks {
     text: (text) => run.emit({ type: 'text', text }),
     reasoning: (text) => run.emit({ type: 'reasoning', text }),
     attempt: (attempt) => run.emit({ type: 'modelAttempt', ...attempt }),
-    usage: (usage) => run.emit({ type: 'usage', ...usage }),
+    usage: (usage) => run.emit({ type: 'spent', spent: spentOnChat(usage) }),
     fellBack: (change) => run.emit({ type: 'fellBack', ...change, keep }),
   };
 }

@@ -21,7 +21,7 @@ export const searchDocuments = defineTool({
       profileId,
       settings: { ...retrieval, topK: limit },
       signal,
-      spent: (usage) => run.emit({ type: 'embedding', ...usage }),
+      spent: (spent) => run.emit({ type: 'spent', spent }),
     });
     const numbers = cite(passages);
     return passages.map(({ documentName, page, text }, index) => ({ n: numbers[index] as number, document: documentName, page, text }));

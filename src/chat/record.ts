@@ -10,7 +10,7 @@ import type { Fence } from '../platform/checkpoints.ts';
 import { kysely, sql } from '../platform/database.ts';
 import { isConnectionFailure } from '../platform/transient.ts';
 import { ProfileVersion } from '../profiles/entity.ts';
-import { addUsage, book, bookedOn, createTally, spentOnChat, spentOnEmbedding, type Spent, type UsageFigures } from '../usage/ledger.ts';
+import { addUsage, book, bookedOn, createTally, type Spent, type UsageFigures } from '../usage/ledger.ts';
 import { endRun, toolCallUpdated } from './ending.ts';
 import { ChatEvent, ChatSession, Citation, Message, MessageBlock, ModelAttempt, Run, RunStep, ToolCall, usageOf, type BlockKind, type RunError, type RunStatus, type TruncationCause } from './entity.ts';
 import { announce, append, newId, sessionStream, type NewEvent } from './events.ts';
@@ -472,8 +472,7 @@ export function openRecord({ app, run, lease, kept, onLost, onSpent }: RecordOpt
     },
     take(part) {
       // Nobody is shown it, and it was paid even if the run has gone.
-      if (part.type === 'usage') return takeUsage(spentOnChat(part));
-      if (part.type === 'embedding') return takeUsage(spentOnEmbedding(part));
+      if (part.type === 'spent') return takeUsage(part.spent);
       // Another process may have the run by now: whoever was asleep says nothing more.
       if (broken) return;
       if (!lease.held()) return lose(new RunLostError(`The lease on run ${run.id} has run out.`));

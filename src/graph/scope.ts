@@ -2,10 +2,10 @@
 // and history from it and tells it what happens, part by part. A part goes straight from the node to the readers:
 // LangGraph's own stream modes stay unused, because they cost a token three times as much.
 import type { Context } from '../context.ts';
-import type { ModelAttempt, ModelUsage } from '../models/ask.ts';
+import type { ModelAttempt } from '../models/ask.ts';
 import type { Models } from '../models/catalog.ts';
-import type { EmbeddingUsage } from '../models/embed.ts';
 import type { ErrorCode } from '../platform/errors.ts';
+import type { Spent } from '../usage/ledger.ts';
 import type { Json, Written } from './state.ts';
 
 /** How a profile version retrieves passages; sizes in tokens, `minScore` 0..1. */
@@ -136,8 +136,8 @@ export type RunPart =
   | FellBackPart
   | { type: 'text'; text: string }
   | { type: 'reasoning'; text: string }
-  | ({ type: 'usage' } & ModelUsage)
-  | ({ type: 'embedding' } & EmbeddingUsage)
+  /** A call of a model was paid. */
+  | { type: 'spent'; spent: Spent }
   | ({ type: 'modelAttempt' } & ModelAttempt)
   /** What follows was said before, and no model is called for it. */
   | { type: 'cached' }

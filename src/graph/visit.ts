@@ -94,7 +94,7 @@ async function limited(node: PlannedNode, input: Record<string, unknown>, visit:
     ask: (question) => scope.ask(question),
     emit: (part) => {
       // A call that is broken off tells what it cost after everybody has left it behind.
-      if ((!over && !steps.closed) || part.type === 'usage' || part.type === 'embedding') scope.emit(part);
+      if ((!over && !steps.closed) || part.type === 'spent') scope.emit(part);
     },
   };
   try {

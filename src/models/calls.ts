@@ -27,6 +27,14 @@ export interface CallLimits {
   readonly embeddingMs: number;
 }
 
+/** Milliseconds of a request while somebody waits for what was found: less than search is patient, so that it counts as failed. */
+export function waitedForMs({ limits }: Pick<CallParts, 'limits'>): number {
+  return Math.min(limits.embeddingMs, searchPatienceMs - 2_000);
+}
+
+/** After this search goes on without the model that it waits for. */
+export const searchPatienceMs = 10_000;
+
 /** What all calls of a process share. */
 export interface CallParts {
   readonly retry: RetryPolicy;

@@ -12,7 +12,8 @@ import { ModelNotConfiguredError, UnknownModelError } from './failures.ts';
 import { offlineChatModelId, offlineEmbeddingModelId, offlineProvider } from './offline.ts';
 import type { Outbound } from './outbound.ts';
 import type { CallHistory } from './provider-health.ts';
-import type { ChatOptions, ModelCapability, ModelInfo, ProviderAdapter, ProviderInfo, ProviderSettings } from './provider.ts';
+import type { ChatOptions, ModelCapability, ModelInfo, ProviderAdapter, ProviderInfo, ProviderSettings, Reranker } from './provider.ts';
+import { judging, rerank, rerankByChat, type Reranked, type RerankRequest } from './rerank.ts';
 
 /** The models of an installation, or of one workspace. */
 export interface Models {
@@ -33,6 +34,10 @@ export interface Models {
   ask(request: ChatRequest, hooks: ChatHooks): Promise<ChatAnswer>;
   /** Embeds, with everything that a call to a provider needs. */
   embed(request: EmbedRequest): Promise<Embedded>;
+  /** As `chat`, for models that are made for ranking. */
+  reranker(id: string): Reranker;
+  /** Ranks, with everything that a call to a provider needs; a chat model is asked for its judgment. */
+  rerank(request: RerankRequest): Promise<Reranked>;
   /** How a provider's calls have gone, on all instances. */
   status(providerId: string): Promise<ProviderStatus>;
 }
@@ -64,12 +69,12 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
     return ids.find((id) => byId.get(id)?.isAvailable) ?? offline;
   }
 
-  function take(id: string, capability: 'CHAT' | 'EMBEDDING') {
+  function take(id: string, capability: keyof typeof sorts) {
     const model = byId.get(id);
     if (model === undefined) throw new UnknownModelError(id);
     if (!model.isAvailable) throw new ModelNotConfiguredError(id);
     if (!model.capabilities.includes(capability)) {
-      throw new ModelNotConfiguredError(id, `The model "${id}" is not ${capability === 'CHAT' ? 'a chat model' : 'an embedding model'}. Choose another one.`);
+      throw new ModelNotConfiguredError(id, `The model "${id}" is not ${sorts[capability]}. Choose another one.`);
     }
     const { settings, adapter } = providers.find((provider) => provider.settings.id === model.providerId) as (typeof providers)[number];
     const connection = { baseUrl: addressOf(settings, adapter) ?? '', apiKey: settings.apiKey ?? '', fetch: parts.outbound.fetchFor({ owner: settings.addressOwner ?? settings.owner, apiKey: settings.apiKey }) };
@@ -109,6 +114,19 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
       return ask([asked(first), ...fallbacks.map(asked)], request, hooks, parts);
     },
     embed: ({ modelId, ...request }) => embed({ ...called(modelId), open: () => models.embeddings(modelId) }, request, parts),
+    reranker(id) {
+      const { name, adapter, connection } = take(id, 'RERANK');
+      if (!adapter.reranker) throw new ModelNotConfiguredError(id, `The provider of "${id}" has no ranking. Choose another model.`);
+      return adapter.reranker(name, connection);
+    },
+    async rerank({ modelId, ...request }) {
+      const model = called(modelId);
+      // Judging many passages takes longer than saying hello: what it makes of a model's circuit is no matter of its chats.
+      const ranking = { ...model, circuit: `${model.circuit} ranking` };
+      if (!model.info?.capabilities.includes('CHAT')) return await rerank({ ...ranking, open: () => models.reranker(modelId) }, request, parts);
+      take(modelId, 'RERANK');
+      return await rerankByChat({ ...ranking, open: () => models.chat(modelId, judging) }, request, parts);
+    },
     async status(providerId) {
       const circuits = await Promise.all(list.filter((model) => model.providerId === providerId).map(({ id }) => parts.circuits.state(called(id).circuit)));
       const worst = (['OPEN', 'HALF_OPEN'] as const).find((state) => circuits.includes(state)) ?? 'CLOSED';
@@ -117,6 +135,8 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
   };
   return models;
 }
+
+const sorts = { CHAT: 'a chat model', EMBEDDING: 'an embedding model', RERANK: 'a model that ranks' } as const satisfies Partial<Record<ModelCapability, string>>;
 
 function adapterFor({ id, kind }: ProviderSettings): ProviderAdapter {
   const adapter = adapterOf(kind);

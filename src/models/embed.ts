@@ -1,7 +1,7 @@
 // Texts to vectors, by an embedding model: complete and of one size, or a failure in our own words.
 import type { Embeddings } from '@langchain/core/embeddings';
 import { countTokens } from '../text/counts.ts';
-import { limitTime, persist, underSignal, type CalledModel, type CallParts } from './calls.ts';
+import { limitTime, persist, underSignal, waitedForMs, type CalledModel, type CallParts } from './calls.ts';
 import { ModelNotConfiguredError, NoAnswerError, ProviderError } from './failures.ts';
 import type { ModelInfo } from './provider.ts';
 
@@ -45,7 +45,7 @@ export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRe
     mayRepeat: () => true,
     onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
     async call() {
-      const time = limitTime(parts.limits.embeddingMs, signal);
+      const time = limitTime(as === 'QUERY' ? waitedForMs(parts) : parts.limits.embeddingMs, signal);
       try {
         const embedder = model.open();
         const vectors = await time.race(

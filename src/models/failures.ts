@@ -45,6 +45,31 @@ export class CallTimedOutError extends Error {
   override readonly name = 'CallTimedOutError';
 }
 
+/** The provider refused or failed, with what classifyProviderError reads of it, as LangChain's clients tell it. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly status: number;
+  readonly headers: Headers;
+  /** `error` of the JSON that it answered, else all of it. */
+  readonly error: unknown;
+
+  constructor({ status, headers = new Headers() }: { readonly status: number; readonly headers?: Headers }, body: string) {
+    super(`The provider answered ${status}.`);
+    this.status = status;
+    this.headers = headers;
+    this.error = errorIn(body);
+  }
+}
+
+function errorIn(body: string): unknown {
+  try {
+    const json: unknown = JSON.parse(body);
+    return fieldsOf(json)['error'] ?? json;
+  } catch {
+    return body;
+  }
+}
+
 /** No provider that was asked has answered; `cause` says what sort of failure that was, without the provider's words. */
 export class ProviderError extends UserError {
   readonly providerId: string;

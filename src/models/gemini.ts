@@ -2,7 +2,7 @@
 // the connection's, as those of all vendors.
 import { ChatGoogleGenerativeAI, GoogleGenerativeAIEmbeddings } from '@langchain/google-genai';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
-import { FilteredError } from './failures.ts';
+import { FilteredError, RefusedError } from './failures.ts';
 import type { Connection, ProviderAdapter } from './provider.ts';
 
 export const gemini: ProviderAdapter = {
@@ -61,21 +61,6 @@ interface Usage {
   readonly cachedContentTokenCount?: number;
 }
 
-/** The provider refused or failed, as LangChain's other vendors tell it. */
-class GeminiError extends Error {
-  override readonly name = 'GeminiError';
-  readonly status: number;
-  readonly headers: Headers;
-  readonly error: unknown;
-
-  constructor(status: number, headers: Headers, error: unknown) {
-    super(`Gemini answered ${status}.`);
-    this.status = status;
-    this.headers = headers;
-    this.error = error;
-  }
-}
-
 async function send({ baseUrl, apiKey, fetch }: Connection, model: string, method: string, body: object, { signal }: Options = {}): Promise<Response> {
   const response = await fetch(`${baseUrl}/v1beta/models/${encodeURIComponent(model)}:${method}`, {
     method: 'POST',
@@ -85,16 +70,7 @@ async function send({ baseUrl, apiKey, fetch }: Connection, model: string, metho
     ...(signal && { signal }),
   });
   if (response.ok) return response;
-  const text = await response.text();
-  throw new GeminiError(response.status, response.headers, parsed(text) ?? text);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return (JSON.parse(text) as { error?: unknown }).error;
-  } catch {
-    return null;
-  }
+  throw new RefusedError(response, await response.text());
 }
 
 const json = async (response: Response): Promise<unknown> => JSON.parse(await response.text());
@@ -110,7 +86,7 @@ function createReader(): (part: unknown) => Answer {
   let used: Usage | undefined;
   return (part) => {
     const answer = part as Answer;
-    if (answer.error) throw new GeminiError(answer.error.code ?? 500, new Headers(), answer.error);
+    if (answer.error) throw new RefusedError({ status: answer.error.code ?? 500 }, JSON.stringify(answer));
     if (answer.promptFeedback?.blockReason !== undefined) throw new FilteredError('The prompt was refused.');
     // A part without a content is skipped, and with it why the answer ended and what it used.
     if (!answer.candidates?.length && answer.usageMetadata) answer.candidates = [{}];

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, type Config } from '../platform/config.ts';
-import { adapterOf } from './adapters.ts';
+import { adapterOf, unspoken } from './adapters.ts';
 import { installationFile, type FileProfile, type FileProvider, type InstallationFile } from './installation-file.ts';
 import { offlineProvider } from './offline.ts';
 import { openai, openaiCompatible } from './openai.ts';
@@ -89,11 +89,10 @@ function contradictions({ providers, defaults, profiles = [] }: InstallationFile
   unique([offlineProvider.id, ...providers.map(({ id }) => id)], (index) => `providers.${index - 1}.id`, 'provider');
   unique(profiles.map(({ slug }) => slug), (index) => `profiles.${index}.slug`, 'profile');
   for (const [index, { id, kind, models }] of providers.entries()) {
-    if (!adapterOf(kind)?.embeddings) {
-      models.forEach((model, at) => {
-        if (model.capabilities.includes('EMBEDDING')) faults.push(`providers.${index}.models.${at}.capabilities names EMBEDDING, which providers of the kind ${kind} do not have. Remove it.`);
-      });
-    }
+    models.forEach((model, at) => {
+      const lacking = unspoken(adapterOf(kind), model.capabilities);
+      if (lacking) faults.push(`providers.${index}.models.${at}.capabilities names ${lacking}, which providers of the kind ${kind} do not have. Remove it.`);
+    });
     unique(models.map(({ name }) => name), (model) => `providers.${index}.models.${model}.name`, 'model');
     for (const model of models) capabilities.set(`${id}:${model.name}`, model.capabilities);
   }

@@ -1,6 +1,7 @@
 // OpenAI's Chat Completions and Embeddings, and every server that speaks them: Ollama, vLLM, LiteLLM and others.
 import { ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
 import type { Connection, ProviderAdapter } from './provider.ts';
+import { endpointReranker } from './rerank-endpoint.ts';
 
 /** Passages of one request. */
 const embeddingBatch = 128;
@@ -47,6 +48,7 @@ export const openaiCompatible: ProviderAdapter = {
   needsKey: false,
   chat: (model, options, connection) => openai.chat(model, options, { ...connection, apiKey: connection.apiKey || noKey }),
   embeddings: (model, connection) => openaiEmbeddings(model, { ...connection, apiKey: connection.apiKey || noKey }),
+  reranker: endpointReranker,
 };
 
 function openaiEmbeddings(model: string, { baseUrl, apiKey, fetch }: Connection): OpenAIEmbeddings {

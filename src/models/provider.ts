@@ -86,6 +86,12 @@ export interface Connection {
   readonly fetch: typeof fetch;
 }
 
+/** Ranks texts for a question by a model that is made for it. */
+export interface Reranker {
+  /** One score per text, in their order; more is better, in a measure of the model's own. `tokens` is what the provider says it read, else null. */
+  rank(query: string, texts: readonly string[], signal: AbortSignal): Promise<{ readonly scores: readonly number[]; readonly tokens: number | null }>;
+}
+
 /**
  * Speaks one protocol, through LangChain's interfaces. Its models make one request per call and never repeat it: whoever
  * shows their tokens decides whether another attempt may follow.
@@ -102,4 +108,6 @@ export interface ProviderAdapter {
   chat(model: string, options: ChatOptions, connection: Connection): BaseChatModel;
   /** Absent where the protocol has no embeddings. */
   embeddings?(model: string, connection: Connection): Embeddings;
+  /** Absent where the protocol has no ranking; chat models can rank nevertheless. */
+  reranker?(model: string, connection: Connection): Reranker;
 }

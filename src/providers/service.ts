@@ -8,13 +8,13 @@ import { z } from 'zod';
 import { scoped } from '../accounts/scoped.ts';
 import { lockWorkspace } from '../accounts/workspace.ts';
 import { permit, transactional, type Context } from '../context.ts';
-import { adapterOf } from '../models/adapters.ts';
+import { adapterOf, unspoken } from '../models/adapters.ts';
 import { assertBaseUrl } from '../models/addresses.ts';
 import { limitTime } from '../models/calls.ts';
 import { finishOf } from '../models/chunks.ts';
 import { classifyProviderError, NoAnswerError, ProviderError } from '../models/failures.ts';
 import { offline } from '../models/offline.ts';
-import { modelCapabilities, type ModelInfo, type ProviderAdapter, type ProviderInfo } from '../models/provider.ts';
+import { modelCapabilities, type ModelCapability, type ModelInfo, type ProviderAdapter, type ProviderInfo } from '../models/provider.ts';
 import { ConflictError, GenericError, NotFoundError, UserErrors, ValidationError, validate } from '../platform/errors.ts';
 import { slugOf } from '../text/slug.ts';
 import { announceProviders, modelsOf } from './catalog.ts';
@@ -152,8 +152,10 @@ export async function testProvider(ctx: Context, { id, modelName }: { id: string
       let isOver = false;
       for (let next = await time.race(chunks.next()); next.done !== true; next = await time.race(chunks.next())) isOver ||= finishOf(next.value as AIMessageChunk) !== null;
       if (!isOver) throw new NoAnswerError('The stream ended before the answer did.');
-    } else {
+    } else if (chosen.capabilities.includes('EMBEDDING')) {
       await time.race(models.embeddings(chosen.id).embedQuery('OK'));
+    } else {
+      await time.race(models.reranker(chosen.id).rank('OK', ['OK'], time.signal));
     }
   } catch (error) {
     ctx.signal.throwIfAborted();
@@ -174,20 +176,21 @@ async function findProvider(ctx: Context, id: string, field?: readonly string[])
   return found;
 }
 
-/** The model that is called: the named one, else the first that chats, else the first that embeds. */
+/** The model that is called: the named one, else the first that chats, else the first that embeds or ranks. */
 function testable(listed: readonly ModelInfo[], provider: ProviderInfo, modelName: string | null): ModelInfo {
-  const able = listed.filter(({ capabilities }) => capabilities.includes('CHAT') || capabilities.includes('EMBEDDING'));
+  const able = listed.filter(({ capabilities }) => (['CHAT', 'EMBEDDING', 'RERANK'] as const).some((one) => capabilities.includes(one)));
   const chosen = modelName === null ? (able.find(({ capabilities }) => capabilities.includes('CHAT')) ?? able[0]) : able.find(({ name }) => name === modelName);
   if (chosen) return chosen;
-  const message = modelName === null ? `${provider.name} lists no model that chats or embeds. Add one first.` : `${provider.name} lists no model ${JSON.stringify(modelName.slice(0, 200))} that chats or embeds. Choose one of its models.`;
+  const message = modelName === null ? `${provider.name} lists no model that chats, embeds or ranks. Add one first.` : `${provider.name} lists no model ${JSON.stringify(modelName.slice(0, 200))} that chats, embeds or ranks. Choose one of its models.`;
   throw new ValidationError(message, ['modelName'], 'exists');
 }
 
 /** Throws ValidationError for models that this kind of provider has no words for. */
-function refuseUnspoken(adapter: ProviderAdapter, models: readonly { readonly capabilities: readonly string[] }[]): void {
-  if (adapter.embeddings) return;
-  const faults = models.flatMap(({ capabilities }, index) =>
-    capabilities.includes('EMBEDDING') ? [new ValidationError(`Providers of the kind ${adapter.kind} have no embedding models. Remove the model or the capability.`, ['models', String(index), 'capabilities'], 'capability')] : []);
+function refuseUnspoken(adapter: ProviderAdapter, models: readonly { readonly capabilities: readonly ModelCapability[] }[]): void {
+  const faults = models.flatMap(({ capabilities }, index) => {
+    const lacking = unspoken(adapter, capabilities);
+    return lacking ? [new ValidationError(`Providers of the kind ${adapter.kind} have no models for ${lacking}. Remove the model or the capability.`, ['models', String(index), 'capabilities'], 'capability')] : [];
+  });
   if (faults.length > 0) throw new UserErrors(faults);
 }
 

@@ -6,9 +6,9 @@
 // another workspace, or tell by the time that an answer takes whether somebody there has asked the same.
 import type { Context } from '../context.ts';
 import type { Models } from '../models/catalog.ts';
-import type { EmbeddingUsage } from '../models/embed.ts';
 import { modelIdentity } from '../models/identity.ts';
 import { cacheKind, keyFrom } from '../platform/cache.ts';
+import { spentOnEmbedding, type Spent } from '../usage/ledger.ts';
 
 /** 32-bit floats, little-endian, as base64: as precise as the database compares them, a quarter of the JSON. */
 const vectors = cacheKind<string>({ name: 'embedding', version: 1, ttlSeconds: 86_400, maxEntries: 5_000, maxBytes: 32 * 1024 ** 2 });
@@ -18,7 +18,7 @@ export interface EmbeddedQuestion {
   readonly modelId: string;
   readonly text: string;
   readonly signal: AbortSignal;
-  readonly spent: (usage: EmbeddingUsage) => void | Promise<void>;
+  readonly spent: (spent: Spent) => void | Promise<void>;
 }
 
 /** The question's vector by a remote model; rejects as `models.embed` and `spent` do. */
@@ -28,7 +28,7 @@ export async function questionVector(ctx: Context, models: Models, { modelId, te
   const kept = await cache.get(vectors, key);
   if (kept !== null) return unpack(kept);
   const { vectors: [vector], usage } = await models.embed({ modelId, texts: [text], as: 'QUERY', signal });
-  await spent(usage);
+  await spent(spentOnEmbedding(usage));
   if (!vector) return null;
   const packed = pack(vector);
   // Nobody waits for Redis; in memory it is at once.

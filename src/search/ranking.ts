@@ -25,7 +25,9 @@ export interface Question {
   readonly mode: SearchMode;
   /** Passages whose fused score is less are left out, 0..1. */
   readonly minScore: number;
+  /** Whether, and by which model; with `rerankModelId` null by the built-in ranking. */
   readonly rerank: boolean;
+  readonly rerankModelId: string | null;
   readonly signal: AbortSignal;
   readonly spent: EmbeddedQuestion['spent'];
 }
@@ -73,8 +75,8 @@ export async function rankPassages(ctx: Context, question: Question): Promise<Ra
   // Nothing matches "What is this about?"; what the documents begin with answers it.
   const whole = found.length === 0 && mode !== 'KEYWORD' && asksAboutTheWhole(text);
   const kept = whole ? await openings(ctx, scope) : found.filter((passage) => passage.fused >= minScore).slice(0, searchDepth);
-  const passages = kept.map((passage): Ranked => ({ ...passage, rerank: null }));
-  return { passages: question.rerank ? await rankAgain(ctx, passages) : passages, degraded, terms: new Set(terms), openings: whole };
+  const again = question.rerank ? await rankAgain(ctx, question, kept) : { passages: kept.map((passage) => ({ ...passage, rerank: null })), degraded: [] };
+  return { passages: again.passages, degraded: [...degraded, ...again.degraded], terms: new Set(terms), openings: whole };
 
   async function fuse(): Promise<Fused[]> {
     if (mode === 'HYBRID') return byBoth(keyword, rankings, termCount);
@@ -94,11 +96,10 @@ async function openings(ctx: Context, scope: PassageScope): Promise<Fused[]> {
 }
 
 /** The best passages in their new order, the others behind them. */
-async function rankAgain(ctx: Context, passages: readonly Ranked[]): Promise<Ranked[]> {
-  const first = passages.slice(0, rerankDepth);
-  if (first.length === 0) return [];
-  const byId = new Map(first.map((passage) => [passage.chunkId, passage]));
-  const loaded = await loadPassages(ctx, [...byId.keys()]);
-  const again = rerank(loaded.map(({ chunkId, text }) => ({ chunkId, text, relevance: byId.get(chunkId)?.fused ?? 0 })));
-  return [...again.map(({ chunkId, score }) => ({ ...(byId.get(chunkId) as Ranked), rerank: score })), ...passages.slice(rerankDepth)];
+async function rankAgain(ctx: Context, question: Question, passages: readonly Fused[]): Promise<Pick<Ranking, 'passages' | 'degraded'>> {
+  const byId = new Map(passages.slice(0, rerankDepth).map((passage) => [passage.chunkId, passage]));
+  const candidates = (await loadPassages(ctx, [...byId.keys()])).map((passage) => ({ ...passage, relevance: byId.get(passage.chunkId)?.fused ?? 0 }));
+  const { order, degraded } = await rerank(ctx, question, candidates);
+  const others = passages.slice(rerankDepth).map((passage) => ({ ...passage, rerank: null }));
+  return { passages: [...order.map(({ chunkId, score }) => ({ ...(byId.get(chunkId) as Fused), rerank: score })), ...others], degraded };
 }

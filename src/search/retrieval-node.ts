@@ -45,7 +45,7 @@ async function passagesFor(question: string, settings: RetrievalSettings, run: R
       profileId: run.settings.profileId,
       settings,
       signal,
-      spent: (usage) => run.emit({ type: 'embedding', ...usage }),
+      spent: (spent) => run.emit({ type: 'spent', spent }),
     });
     for (const reason of degraded) run.emit({ type: 'degraded', reason });
     const best = Math.max(0, ...passages.map(({ scores }) => scores.fused));

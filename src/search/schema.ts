@@ -26,7 +26,7 @@ const SearchInput = builder.inputType('SearchInput', {
     documentIds: t.idList({ description: 'Only in these documents, at most 1,000.' }),
     mode: t.field({ type: SearchModeEnum, defaultValue: 'HYBRID', description: 'By words, by vectors, or by both.' }),
     minScore: t.float({ description: 'Leave out passages whose fused score is less, 0..1; null leaves none out.' }),
-    rerank: t.boolean({ description: 'Whether near-copies of better passages go behind others. Default: false.' }),
+    rerank: t.boolean({ description: "Whether the best 50 are ranked again: by the re-ranking model of the profile, if profileId names one that has it, else so that near-copies of better passages go behind others. Default: false." }),
     tags: t.stringList({ description: 'Only in documents with at least one of these tags.' }),
   }),
 });
@@ -37,7 +37,7 @@ const SearchScores = builder.objectRef<Ranked>('SearchScores').implement({
     fused: t.exposeFloat('fused', { description: 'What decides the order, 0..1: 1 is a passage with all of the question.' }),
     vector: t.exposeFloat('vector', { nullable: true, description: 'Similarity of the vectors: a cosine, or an inner product with the offline embedder; null when not found so.' }),
     keyword: t.exposeFloat('keyword', { nullable: true, description: 'BM25 of the words, from 0 without an upper bound; null when not found so.' }),
-    rerank: t.exposeFloat('rerank', { nullable: true, description: 'Relevance less likeness to passages before it; null when it was not ranked again.' }),
+    rerank: t.exposeFloat('rerank', { nullable: true, description: 'What the re-ranking model gave it, in its own measure, or relevance less likeness to passages before it; null when it was not ranked again.' }),
   }),
 });
 

@@ -1,5 +1,5 @@
 // Rankings kept for equal questions. The key is everything that a ranking follows from: the question, how it is asked, the
-// scope, the models of the vectors and where they are, and a stamp of what the scope holds, read from the rows each time. So
+// scope, the models that take part and where they are, and a stamp of what the scope holds, read from the rows each time. So
 // a ranking is never served for other passages than it was made of, whatever message was lost. Degraded ones are not kept.
 // Measured over 1,000 passages (`npm run bench:cache`): a hit takes a fifth to a tenth of the time of a search, nearly all
 // of it for the stamp and the page. The stamp makes a miss about a tenth longer.
@@ -44,8 +44,9 @@ export async function rankOnce(ctx: Context, question: Question, depth: number):
   return { ...ranking, total: passages.length, cached: false };
 }
 
-async function keyOf(ctx: Context, { text, scope, mode, minScore, rerank }: Question, { hash, embeddingModelIds }: ScopeStamp): Promise<string> {
+async function keyOf(ctx: Context, { text, scope, mode, minScore, rerank, rerankModelId }: Question, { hash, embeddingModelIds }: ScopeStamp): Promise<string> {
   const models = await modelsOf(ctx);
   const embedders = [...embeddingModelIds].sort().map((id) => modelIdentity(models, id));
-  return keyFrom([scope, hash, embedders, text, mode, minScore, rerank]);
+  const reranker = rerankModelId === null ? null : modelIdentity(models, rerankModelId);
+  return keyFrom([scope, hash, embedders, text, mode, minScore, rerank, reranker]);
 }

@@ -8,8 +8,8 @@ import type { PassageScope } from '../documents/passage-scope.ts';
 import { chunksById, type ChunkRow } from '../documents/reading.ts';
 import type { RetrievalSettings } from '../graph/scope.ts';
 import { NotFoundError, unauthenticated, validate, ValidationError } from '../platform/errors.ts';
-import { Profile } from '../profiles/entity.ts';
-import { book, spentOnEmbedding } from '../usage/ledger.ts';
+import { profileVersionForRun } from '../profiles/service.ts';
+import { book } from '../usage/ledger.ts';
 import { highlights, type Highlight } from './highlights.ts';
 import { loadPassages, type Passage } from './passages.ts';
 import type { EmbeddedQuestion } from './question-vectors.ts';
@@ -70,11 +70,11 @@ export async function search(ctx: Context, input: SearchInput, page: { first: nu
   const { profileId } = input;
   const digest = digestOf([viewer.workspaceId, query, mode, minScore, tags, documentIds, profileId, input.rerank]);
   const from = readPage(page, digest);
-  if (profileId !== null) await assertProfile(ctx, profileId);
+  const profile = profileId === null ? null : await profileVersionForRun(ctx, profileId);
   if (documentIds !== null) await assertDocuments(ctx, documentIds);
   const scope: PassageScope = { workspaceId: viewer.workspaceId, profileId, documentIds, tags };
-  const spent: EmbeddedQuestion['spent'] = (usage) => book(ctx, { userId: viewer.userId, profileId }, [spentOnEmbedding(usage)]);
-  const { passages, degraded, terms, total, cached } = await rankOnce(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, signal: ctx.signal, spent }, from + page.first);
+  const spent: EmbeddedQuestion['spent'] = (spent) => book(ctx, { userId: viewer.userId, profileId }, [spent]);
+  const { passages, degraded, terms, total, cached } = await rankOnce(ctx, { text: query, scope, mode, minScore: minScore ?? 0, rerank: input.rerank, rerankModelId: profile?.retrieval.rerankModelId ?? null, signal: ctx.signal, spent }, from + page.first);
   const wanted = passages.slice(from, from + page.first);
   const chunks = new Map((await chunksById(ctx, wanted.map(({ chunkId }) => chunkId))).map((chunk) => [chunk.id, chunk]));
   const hits = wanted.flatMap((scores, index): SearchHit[] => {
@@ -115,9 +115,9 @@ export interface RetrievalQuestion {
 export async function retrieve(ctx: Context, { question, profileId, settings, signal, spent }: RetrievalQuestion): Promise<Retrieval> {
   if (ctx.workspaceId === null) throw unauthenticated();
   const scope: PassageScope = { workspaceId: ctx.workspaceId, profileId, documentIds: null, tags: null };
-  const { searchMode, topK, minScore, maxContextTokens, rerankModelId } = settings;
+  const { searchMode, topK, minScore, maxContextTokens, rerank, rerankModelId } = settings;
   const text = question.slice(0, longestQuestion).toWellFormed();
-  const ranking = await rankOnce(ctx, { text, scope, mode: searchMode, minScore, rerank: settings.rerank, signal, spent }, topK * 2);
+  const ranking = await rankOnce(ctx, { text, scope, mode: searchMode, minScore, rerank, rerankModelId, signal, spent }, topK * 2);
   // More than topK, because a passage that is too long for what is left makes room for the next.
   const best = ranking.passages.slice(0, topK * 2);
   const loaded = new Map((await loadPassages(ctx, best.map(({ chunkId }) => chunkId))).map((passage) => [passage.chunkId, passage]));
@@ -129,18 +129,12 @@ export async function retrieve(ctx: Context, { question, profileId, settings, si
     tokensLeft -= passage.tokenCount;
     passages.push({ ...passage, scores });
   }
-  // No provider here ranks again by a model; the built-in ranking did it instead.
-  const unranked = settings.rerank && rerankModelId !== null ? (['RERANKER_UNAVAILABLE'] as const) : [];
-  return { passages, degraded: [...ranking.degraded, ...unranked], openings: ranking.openings };
+  return { passages, degraded: ranking.degraded, openings: ranking.openings };
 }
 
 /** UTF-16 code units of a message that are looked for; nobody asks for more at once, and each term costs time. */
 const longestQuestion = 2_000;
 
-async function assertProfile(ctx: Context, id: string): Promise<void> {
-  const found = await scoped(ctx, Profile).select().select('id').where('id', '=', id).where('archivedAt', 'is', null).executeTakeFirst();
-  if (!found) throw new NotFoundError('Profile', null, ['profileId']);
-}
 
 async function assertDocuments(ctx: Context, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;

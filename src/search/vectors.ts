@@ -2,6 +2,7 @@
 import type { Context } from '../context.ts';
 import { publishedVersionIds, type PassageScope } from '../documents/passage-scope.ts';
 import type { VectorMetric } from '../documents/vector-store.ts';
+import { searchPatienceMs } from '../models/calls.ts';
 import type { Models } from '../models/catalog.ts';
 import type { OfflineEmbeddings } from '../models/offline-embeddings.ts';
 import { modelsOf } from '../providers/catalog.ts';
@@ -26,9 +27,6 @@ export interface VectorAnswer {
   readonly rankings: readonly VectorRanking[];
   readonly degraded: readonly ('VECTOR_UNAVAILABLE' | 'EMBEDDER_UNAVAILABLE')[];
 }
-
-/** Milliseconds after which search goes on without the embedder. */
-const embedderTimeoutMs = 10_000;
 
 /** The nearest passages by each model; what could not be asked is in `degraded`. Throws when `signal` aborts. */
 export async function rankByVectors(ctx: Context, question: VectorQuestion): Promise<VectorAnswer> {
@@ -64,7 +62,7 @@ async function embedQuestion(ctx: Context, models: Models, modelId: string, { te
   signal.throwIfAborted();
   try {
     if (embedderKind(models, modelId) === 'HASHED') return await (models.embeddings(modelId) as OfflineEmbeddings).embedQuery(text, (stem) => idf.get(stem) ?? 0);
-    return await questionVector(ctx, models, { modelId, text, spent, signal: AbortSignal.any([signal, AbortSignal.timeout(embedderTimeoutMs)]) });
+    return await questionVector(ctx, models, { modelId, text, spent, signal: AbortSignal.any([signal, AbortSignal.timeout(searchPatienceMs)]) });
   } catch (error) {
     signal.throwIfAborted();
     ctx.log.warn({ err: error, modelId }, 'the question could not be embedded; it is searched by its words');

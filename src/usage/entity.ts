@@ -3,7 +3,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { randomUUIDv7 } from 'node:crypto';
 import { Workspace } from '../accounts/entity.ts';
 
-export const usageKinds = ['CHAT', 'EMBEDDING'] as const;
+export const usageKinds = ['CHAT', 'EMBEDDING', 'RERANK'] as const;
 export type UsageKind = (typeof usageKinds)[number];
 
 /**

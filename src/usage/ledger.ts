@@ -60,6 +60,11 @@ export function spentOnEmbedding({ modelId, tokens, costUsd, estimated }: Embedd
   return { ...noUsage, kind: 'EMBEDDING', modelId, embeddingTokens: tokens, costUsd, estimated };
 }
 
+/** What a call of a model that ranked passages cost. */
+export function spentOnReranking(usage: ModelUsage): Spent {
+  return { ...spentOnChat(usage), kind: 'RERANK' };
+}
+
 /** Sums by kind and model. */
 export interface Tally {
   add(spent: Spent): void;

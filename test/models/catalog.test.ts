@@ -22,7 +22,7 @@ describe('the catalog of models', () => {
     expect([models.defaultChatModelId, models.defaultEmbeddingModelId]).toEqual(['openai:gpt-4o-mini', 'openai:text-embedding-3-small']);
     expect(models.find('openai:gpt-4o-mini')).toEqual({
       id: 'openai:gpt-4o-mini', name: 'gpt-4o-mini', providerId: 'openai', contextWindow: 128_000, embeddingDimensions: null,
-      capabilities: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT'],
+      capabilities: ['CHAT', 'TOOLS', 'STREAMING', 'VISION', 'STRUCTURED_OUTPUT', 'RERANK'],
       inputPricePerMillion: 0.15, outputPricePerMillion: 0.6, fallbacks: ['openai:gpt-4o', 'openai:gpt-4', 'openai:gpt-3.5-turbo'], isAvailable: true,
     });
   });

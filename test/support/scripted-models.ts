@@ -25,6 +25,10 @@ export interface RequestBody {
   readonly model: string;
   readonly input?: string | readonly string[];
   readonly tools?: readonly object[];
+  readonly messages?: readonly { readonly role: string; readonly content: string }[];
+  /** Of a request for a ranking. */
+  readonly query?: string;
+  readonly documents?: readonly string[];
 }
 
 export interface ScriptedModels {
@@ -32,7 +36,7 @@ export interface ScriptedModels {
   provider(models: readonly (string | ModelSettings)[], more?: Partial<ProviderSettings>): ProviderSettings;
   script(model: string, steps: readonly Step[]): void;
   /** Requests for a model since its script was set; `closed` resolves when the connection is gone. */
-  requests(model: string): readonly { readonly body: RequestBody; readonly closed: Promise<void> }[];
+  requests(model: string): readonly { readonly path: string; readonly body: RequestBody; readonly closed: Promise<void> }[];
   close(): Promise<void>;
 }
 
@@ -40,7 +44,7 @@ export interface ScriptedModels {
 export const answer = (text: string): Stream => ({ pieces: text.split(/(?<= )/), usage: { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 } });
 
 export async function startScriptedModels(): Promise<ScriptedModels> {
-  const scripts = new Map<string, { readonly steps: readonly Step[]; readonly requests: { body: RequestBody; closed: Promise<void> }[] }>();
+  const scripts = new Map<string, { readonly steps: readonly Step[]; readonly requests: { path: string; body: RequestBody; closed: Promise<void> }[] }>();
   const http = createServer((request, response) => void serve(request, response));
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = '';
@@ -49,7 +53,7 @@ export async function startScriptedModels(): Promise<ScriptedModels> {
     const script = scripts.get(body.model);
     if (!script) return void response.writeHead(500).end();
     const step = script.steps[Math.min(script.requests.length, script.steps.length - 1)] as Step;
-    script.requests.push({ body, closed: new Promise((resolve) => response.once('close', resolve)) });
+    script.requests.push({ path: request.url ?? '', body, closed: new Promise((resolve) => response.once('close', resolve)) });
     if (typeof step === 'function') step(response, body);
     else if ('status' in step) refuse(response, step);
     else stream(response, step);

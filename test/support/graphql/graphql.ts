@@ -244,7 +244,7 @@ export type SearchInput = {
   profileId?: string | number | null | undefined;
   /** A question or words, at most 2,000 characters, e.g. "how long is the warranty". */
   query: string;
-  /** Whether near-copies of better passages go behind others. Default: false. */
+  /** Whether the best 50 are ranked again: by the re-ranking model of the profile, if profileId names one that has it, else so that near-copies of better passages go behind others. Default: false. */
   rerank?: boolean | null | undefined;
   /** Only in documents with at least one of these tags. */
   tags?: Array<string> | null | undefined;
