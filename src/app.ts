@@ -44,12 +44,14 @@ import { createMetrics } from './platform/metrics.ts';
 import { openRedis } from './platform/redis.ts';
 import { lockStart } from './platform/start-lock.ts';
 import { within } from './platform/within.ts';
+import { defaultGraph, toolGraph } from './profiles/defaults.ts';
 import { readDefaultProfiles, seedProfiles } from './profiles/seed.ts';
 import { profileHooks } from './profiles/service.ts';
 import { followProviderChanges } from './providers/catalog.ts';
 import { retrievalNode } from './search/retrieval-node.ts';
 import { taskCrudNode } from './tasks/crud-node.ts';
 import { taskDisambiguateNode } from './tasks/disambiguate-node.ts';
+import { taskAssistantGraph } from './tasks/graph.ts';
 import { taskParseNode } from './tasks/parse-node.ts';
 import { taskRespondNode } from './tasks/respond-node.ts';
 import { taskSuggestNode } from './tasks/suggest-node.ts';
@@ -176,6 +178,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       checkpointer,
       tools: createToolRegistry([...tools, ...(options.tools ?? [])]),
       graphs: createGraphs(createRegistry([...nodeTypes, ...(options.nodeTypes ?? [])])),
+      graphTemplates: [defaultGraph, toolGraph, taskAssistantGraph],
       defaultProfiles: [],
       jwtSecret: await jwtSecret(config, directory?.path ?? null),
       startedAt: new Date(),

@@ -518,7 +518,7 @@ describe('who may what', () => {
     for (const [mutation, input, field] of attempts(id)) {
       expect((await parley.request(mutation, { input })).data[field].userErrors).toMatchObject([{ code: 'UNAUTHENTICATED' }]);
     }
-    for (const query of [`{ profile(id: "${id}") { id } }`, '{ profiles { totalCount } }', '{ graphNodeTypes { type } }', `{ node(id: "${id}") { id } }`]) {
+    for (const query of [`{ profile(id: "${id}") { id } }`, '{ profiles { totalCount } }', '{ graphNodeTypes { type } }', '{ graphTemplates { name } }', `{ node(id: "${id}") { id } }`]) {
       const answer = await parley.request(query);
       expect(answer.errors?.[0]?.extensions?.code).toBe('UNAUTHENTICATED');
     }

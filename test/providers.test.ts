@@ -516,8 +516,8 @@ describe('profiles', () => {
   });
 
   it('of the file that break a rule stop the start, which names all of them', async () => {
-    const file = configFile((shipped) => ({ ...shipped, profiles: [{ slug: 'a', name: 'A', systemPrompt: '', modelId: 'openai:nothing', retrieval: { chunkSize: 60, chunkOverlap: 30 } }, { slug: 'b', name: 'B', systemPrompt: '', toolNames: ['rm'] }] }));
-    await expect(createTestApp({ CONFIG_FILE: file })).rejects.toThrow(/^3 settings are wrong:\n.*profiles\.0\.modelId: There is no model "openai:nothing".*\n.*profiles\.0\.retrieval\.chunkOverlap.*\n.*profiles\.1\.toolNames\.0/);
+    const file = configFile((shipped) => ({ ...shipped, profiles: [{ slug: 'a', name: 'A', systemPrompt: '', modelId: 'openai:nothing', retrieval: { chunkSize: 60, chunkOverlap: 30 } }, { slug: 'b', name: 'B', systemPrompt: '', toolNames: ['rm'] }, { slug: 'c', name: 'C', systemPrompt: '', graph: 'ANY' }, { slug: 'd', name: 'D', systemPrompt: '', retrieval: { rerankModelId: 'offline:extractive' } }] }));
+    await expect(createTestApp({ CONFIG_FILE: file })).rejects.toThrow(/^5 settings are wrong:\n.*profiles\.0\.modelId: There is no model "openai:nothing".*\n.*profiles\.0\.retrieval\.chunkOverlap.*\n.*profiles\.1\.toolNames\.0.*\n.*profiles\.2\.graph: There is no graph "ANY"\. Graphs: .*TASK_ASSISTANT\..*\n.*profiles\.3\.retrieval\.rerankModelId/);
   });
 });
 

@@ -73,10 +73,10 @@ describe('a first start', () => {
     expect((await fetch(`${url}/ready`)).status).toBe(200);
   });
 
-  it('shows a demo: two profiles, three documents, three tasks, and a finished chat with citations', async () => {
+  it('shows a demo: three profiles, three documents, three tasks, and a finished chat with citations', async () => {
     const { email, token } = await signInToDemo(program);
     const data = await ask(program, DEMO, {}, token);
-    expect(data.profiles.totalCount).toBe(2);
+    expect(data.profiles.totalCount).toBe(3);
     expect(data.documents.nodes.map((document: Data) => document.status)).toEqual(['READY', 'READY', 'READY']);
     expect(new Set(data.documents.nodes.map((document: Data) => document.mediaType)).size).toBe(3);
     expect(data.tasks.nodes.map((task: Data) => [task.status, Date.parse(task.dueAt) > Date.now()])).toEqual([['DONE', false], ['OPEN', false], ['OPEN', true]]);

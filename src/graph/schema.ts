@@ -10,6 +10,8 @@ declare module '../context.ts' {
   interface App {
     /** The node types that a graph may name, and the graphs built of them. */
     readonly graphs: Graphs;
+    /** Graphs that the program brings; each has a name of its own. */
+    readonly graphTemplates: readonly GraphDefinition[];
   }
 }
 
@@ -92,6 +94,17 @@ builder.queryField('graphNodeTypes', (t) =>
     resolve: (_root, _args, ctx) => {
       permit(ctx, 'PROFILE_READ');
       return [...ctx.app.graphs.registry.descriptions];
+    },
+  }),
+);
+
+builder.queryField('graphTemplates', (t) =>
+  t.field({
+    type: [GraphDefinitionObject],
+    description: 'The graphs that Parley brings, to begin with: those that profiles have which name none, and the task assistant\'s. Needs PROFILE_READ.',
+    resolve: (_root, _args, ctx) => {
+      permit(ctx, 'PROFILE_READ');
+      return [...ctx.app.graphTemplates];
     },
   }),
 );

@@ -62,6 +62,7 @@ const profile = z.strictObject({
       topK: z.int().min(1).max(50).optional(),
       minScore: z.number().min(0).max(1).optional(),
       rerank: z.boolean().optional(),
+      rerankModelId: modelId.optional(),
       chunkSize: z.int().min(50).max(2000).optional(),
       chunkOverlap: z.int().min(0).optional(),
       maxContextTokens: z.int().min(100).max(200_000).optional(),
@@ -70,6 +71,7 @@ const profile = z.strictObject({
     .optional()
     .describe('How passages are found, as in the API.'),
   toolNames: z.array(z.string()).optional().describe('What the model may call.'),
+  graph: z.string().max(100).optional().describe('Name of a graph that the program brings, such as "TASK_ASSISTANT". Absent: answers with passages, and with tools where toolNames names some.'),
   cacheAnswers: z.boolean().optional().describe('Whether answers may come from the cache. Absent: only at temperature 0.'),
 });
 

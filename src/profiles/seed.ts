@@ -28,9 +28,14 @@ declare module '../context.ts' {
 /** The profiles of the file as they will be stored; throws ConfigError with every fault. */
 export function readDefaultProfiles(app: App, { profiles, file }: ReadInstallation): DefaultProfile[] {
   const faults: string[] = [];
-  const read = profiles.flatMap(({ slug, name, description = null, ...settings }, index): DefaultProfile[] => {
+  const read = profiles.flatMap(({ slug, name, description = null, graph: graphName, ...settings }, index): DefaultProfile[] => {
+    const graph = app.graphTemplates.find((template) => template.name === graphName);
+    if (graphName !== undefined && !graph) {
+      faults.push(`profiles.${index}.graph: There is no graph ${JSON.stringify(graphName)}. Graphs: ${app.graphTemplates.map((template) => template.name).join(', ')}.`);
+      return [];
+    }
     try {
-      return [{ slug, name: name.trim(), description, settings: changeSettings({ app, models: app.models }, defaultSettings, settings, 1, ['profiles', String(index)]) }];
+      return [{ slug, name: name.trim(), description, settings: changeSettings({ app, models: app.models }, defaultSettings, { ...settings, graph }, 1, ['profiles', String(index)]) }];
     } catch (thrown) {
       const expected = expectedErrors(thrown);
       if (!expected) throw thrown;

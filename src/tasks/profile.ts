@@ -1,4 +1,4 @@
-// The profile of the task assistant: made in a workspace when it is first asked, an ordinary profile from then on.
+// The profile of the task assistant, for workspaces that were not given it when they were made: an ordinary profile.
 import type { Context } from '../context.ts';
 import { expectedErrors } from '../platform/errors.ts';
 import { addProfile, findProfileBySlug } from '../profiles/service.ts';

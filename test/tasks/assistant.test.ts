@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
-import { attend, createSession } from '../support/chats.ts';
+import { attend, createSession, endOf, send, watch } from '../support/chats.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
 import { createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 
@@ -53,6 +53,19 @@ describe('without a model', () => {
     ada = await parley.signUp();
   });
   afterAll(() => parley.close());
+
+  it('is a profile of every workspace from the beginning, with which anybody chats as with others', async () => {
+    const { profiles, graphTemplates } = await ada.ask('{ profiles(nameContains: "task") { nodes { id slug version { graph { name mermaid } } } } graphTemplates { name mermaid } }');
+    expect(profiles.nodes).toMatchObject([{ slug: 'task-assistant', version: { graph: { name: 'TASK_ASSISTANT' } } }]);
+    expect(graphTemplates.map(({ name }: { name: string }) => name)).toEqual(['Answer with passages', 'Answer with passages and tools', 'TASK_ASSISTANT']);
+    expect(graphTemplates).toContainEqual(profiles.nodes[0].version.graph);
+    const sessionId = await createSession(ada, profiles.nodes[0].id);
+    const { run, cursor } = await send(ada, sessionId, 'Remind me to water the plants tomorrow');
+    const stream = watch(ada, sessionId, cursor);
+    expect(await endOf(stream, run?.id ?? '')).toBe('SUCCEEDED');
+    stream.stop();
+    expect(await tasksOf(ada)).toMatchObject([{ title: 'water the plants' }]);
+  });
 
   it('walks from Parse to Respond, one step each, and makes the task that is meant', async () => {
     const changes = ada.subscribe('subscription { taskChanged { kind runId task { title } } }');
