@@ -39,6 +39,8 @@ export interface NodeType<C extends z.ZodType = z.ZodType, I extends z.ZodObject
   /** What this configuration reads of the state's `values` beside the input: a key that nobody gives is a fault at its `path` in the configuration. */
   reads?(config: z.output<C>): readonly ValueRead[];
   process(input: z.output<I>, config: z.output<C>, run: RunScope): Promise<z.input<O>>;
+  /** What the node gives in place of what it could not do, once no attempt is left, also when its time is up; throws what ends the run. */
+  recover?(error: unknown, config: z.output<C>, run: RunScope): z.input<O>;
 }
 
 /** A key of the state's `values`, and where a configuration names it. */

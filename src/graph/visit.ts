@@ -3,7 +3,7 @@
 import { isGraphBubbleUp } from '@langchain/langgraph';
 import { z } from 'zod';
 import { expectedErrors } from '../platform/errors.ts';
-import { NodeContractError, NodeFailedError, NodeTimedOutError, StepLimitError } from './errors.ts';
+import { isRetryable, NodeContractError, NodeFailedError, NodeTimedOutError, StepLimitError } from './errors.ts';
 import { DEFAULT_TIMEOUT_MS, type NodeType } from './node.ts';
 import type { RunScope } from './scope.ts';
 import { changeBy, pick, type RunState, type Written } from './state.ts';
@@ -32,7 +32,11 @@ export async function visit(node: PlannedNode, state: RunState, { scope, steps, 
   const attempt = steps.begin(node.id);
   try {
     const visits = countVisit(node, state);
-    const output = await limited(node, readInput(node, state), `${node.id}-${step}`, scope, steps);
+    const input = readInput(node, state);
+    const output = await limited(node, input, `${node.id}-${step}`, scope, steps).catch((error: unknown) => {
+      if (!node.type.recover || isGraphBubbleUp(error) || scope.signal.aborted || mayTryAgain(error)) throw error;
+      return node.type.recover(error, node.config, scope);
+    });
     const change = readOutput(node, output);
     steps.end(node.id, 'SUCCEEDED');
     const written = await settle?.();
@@ -43,10 +47,12 @@ export async function visit(node: PlannedNode, state: RunState, { scope, steps, 
       steps.end(node.id, 'CANCELLED');
       throw scope.signal.reason;
     }
-    const failure = new NodeFailedError(node.id, node.type.type, error);
-    const again = failure.retryable && attempt < (node.type.retry?.maxAttempts ?? 1);
-    if (!again) steps.end(node.id, 'FAILED', shown(error));
-    throw failure;
+    if (!mayTryAgain(error)) steps.end(node.id, 'FAILED', shown(error));
+    throw new NodeFailedError(node.id, node.type.type, error);
+  }
+
+  function mayTryAgain(error: unknown): boolean {
+    return isRetryable(error) && attempt < (node.type.retry?.maxAttempts ?? 1);
   }
 }
 

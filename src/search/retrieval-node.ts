@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineNode } from '../graph/node.ts';
 import type { RetrievalSettings, RunScope } from '../graph/scope.ts';
 import { expectedErrors, GenericError } from '../platform/errors.ts';
+import { isConnectionFailure } from '../platform/transient.ts';
 import { needsPassages } from './need.ts';
 import { searchModes } from './ranking.ts';
 import { retrieve } from './service.ts';
@@ -23,12 +24,25 @@ export const retrievalNode = defineNode({
   input: z.object({ question: z.string() }),
   output: z.object({ passages: z.array(z.object({ n: z.int().positive(), chunkId: z.string() })) }),
   timeoutMs: 30_000,
+  retry: { maxAttempts: 2, initialIntervalMs: 200 },
   async process({ question }, config, run) {
-    const settings: RetrievalSettings = { ...run.settings.retrieval, ...withoutUndefined(config) };
+    const settings = settingsOf(config, run);
     if (settings.mode === 'OFF' || (settings.mode === 'AUTO' && !needsPassages(question))) return { passages: [] };
     return { passages: await passagesFor(question, settings, run) };
   },
+  recover(error, config, run) {
+    run.ctx.log.error({ err: error, runId: run.runId }, 'retrieval failed');
+    if (settingsOf(config, run).onFailure === 'FAIL_RUN') throw error;
+    run.emit({ type: 'degraded', reason: 'RETRIEVAL_FAILED' });
+    return { passages: [] };
+  },
 });
+
+type Config = Partial<Pick<RetrievalSettings, 'mode' | 'searchMode' | 'topK' | 'minScore' | 'rerank' | 'maxContextTokens' | 'onFailure'>>;
+
+function settingsOf(config: { [K in keyof Config]: Config[K] | undefined }, run: RunScope): RetrievalSettings {
+  return { ...run.settings.retrieval, ...withoutUndefined(config) };
+}
 
 /**
  * AUTO takes passages along only when the best of them has this part of the question: others share but a common word with
@@ -39,27 +53,28 @@ const leastUseful = 0.2;
 
 async function passagesFor(question: string, settings: RetrievalSettings, run: RunScope): Promise<{ n: number; chunkId: string }[]> {
   const { ctx, signal } = run;
-  try {
-    const { passages, degraded, openings } = await retrieve(ctx, {
-      question,
-      profileId: run.settings.profileId,
-      settings,
-      signal,
-      spent: (spent) => run.emit({ type: 'spent', spent }),
-    });
-    for (const reason of degraded) run.emit({ type: 'degraded', reason });
-    const best = Math.max(0, ...passages.map(({ scores }) => scores.fused));
-    if (settings.mode === 'AUTO' && !openings && best < leastUseful) return [];
-    return passages.map(({ chunkId }, index) => ({ n: index + 1, chunkId }));
-  } catch (error) {
-    signal.throwIfAborted();
-    ctx.log.error({ err: error, runId: run.runId }, 'retrieval failed');
-    if (settings.onFailure === 'ANSWER_WITHOUT_CONTEXT') {
-      run.emit({ type: 'degraded', reason: 'RETRIEVAL_FAILED' });
-      return [];
-    }
-    if (expectedErrors(error)) throw error;
-    throw new GenericError('INTERNAL', "No passages could be looked for, and the profile does not allow an answer without them. Try again.", null, { cause: error });
+  const { passages, degraded, openings } = await retrieve(ctx, {
+    question,
+    profileId: run.settings.profileId,
+    settings,
+    signal,
+    spent: (spent) => run.emit({ type: 'spent', spent }),
+  }).catch((cause: unknown) => {
+    throw signal.aborted || expectedErrors(cause) ? cause : new RetrievalFailedError(cause);
+  });
+  for (const reason of degraded) run.emit({ type: 'degraded', reason });
+  const best = Math.max(0, ...passages.map(({ scores }) => scores.fused));
+  if (settings.mode === 'AUTO' && !openings && best < leastUseful) return [];
+  return passages.map(({ chunkId }, index) => ({ n: index + 1, chunkId }));
+}
+
+/** The database failed, or we did. */
+class RetrievalFailedError extends GenericError {
+  readonly retryable: boolean;
+
+  constructor(cause: unknown) {
+    super('INTERNAL', 'No passages could be looked for, and the profile does not allow an answer without them. Try again.', null, { cause });
+    this.retryable = isConnectionFailure(cause);
   }
 }
 

@@ -91,7 +91,7 @@ describe('connections', () => {
     expect(refused.errors).toMatchObject([{ extensions: { code: 'TIMEOUT' }, message: expect.stringContaining('Try again') }]);
     const waiting = ada.ask('{ profiles { totalCount } }');
     for (const client of held) client.release();
-    expect(await waiting).toEqual({ profiles: { totalCount: 1 } });
+    expect(await waiting).toEqual({ profiles: { totalCount: 2 } });
     await parley.close();
   });
 
@@ -105,9 +105,9 @@ describe('connections', () => {
       expect(rows.length).toBeGreaterThan(0);
       for (const { data, errors } of await asking) {
         if (errors) expect(errors).toMatchObject([{ extensions: { code: 'PROVIDER_UNAVAILABLE' } }]);
-        else expect(data).toEqual({ profiles: { totalCount: 1 } });
+        else expect(data).toEqual({ profiles: { totalCount: 2 } });
       }
-      await expect.poll(async () => (await ada.request('{ profiles { totalCount } }')).data).toEqual({ profiles: { totalCount: 1 } });
+      await expect.poll(async () => (await ada.request('{ profiles { totalCount } }')).data).toEqual({ profiles: { totalCount: 2 } });
     }
     await parley.close();
   });

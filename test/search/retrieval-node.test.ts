@@ -1,11 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { authenticate } from '../../src/accounts/service.ts';
 import { createContext } from '../../src/context.ts';
+import { buildGraph } from '../../src/graph/build.ts';
+import { createRegistry, type NodeType } from '../../src/graph/node.ts';
+import { runGraph } from '../../src/graph/run.ts';
 import type { RetrievalSettings, RunPart, RunScope } from '../../src/graph/scope.ts';
+import { initialState } from '../../src/graph/state.ts';
 import { defaultRetrieval } from '../../src/profiles/defaults.ts';
 import { kysely, sql } from '../../src/platform/database.ts';
 import { retrievalNode } from '../../src/search/retrieval-node.ts';
-import { openScope } from '../graph/support.ts';
+import { define, openScope } from '../graph/support.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 
 let parley: TestApp;
@@ -60,9 +64,7 @@ describe('the retrieval node', () => {
   });
 
   it('lets its own configuration go before the profile', async () => {
-    const { run } = await scope({ mode: 'ALWAYS' });
-    const config = retrievalNode.config.parse({ mode: 'OFF' });
-    expect(await retrievalNode.process({ question: 'warranty' }, config, run)).toEqual({ passages: [] });
+    expect((await process('warranty', { mode: 'ALWAYS' }, { config: { mode: 'OFF' } })).passages).toEqual([]);
   });
 
   it('uses the built-in re-ranking and says so when the model for it cannot be asked', async () => {
@@ -73,7 +75,7 @@ describe('the retrieval node', () => {
 
   it('stops when the run is cancelled, whatever the profile says of failures', async () => {
     const cancelled = new Error('cancelled');
-    await expect(process('warranty', {}, AbortSignal.abort(cancelled))).rejects.toBe(cancelled);
+    await expect(process('warranty', {}, { signal: AbortSignal.abort(cancelled) })).rejects.toBe(cancelled);
   });
 });
 
@@ -82,13 +84,41 @@ describe('a retrieval that fails', () => {
   afterAll(() => sql`alter table posting_away rename to posting`.execute(kysely(parley.app.database.fork())));
 
   it('leaves the answer without passages and says so', async () => {
-    const { passages, parts } = await process('warranty', { onFailure: 'ANSWER_WITHOUT_CONTEXT' });
+    const { passages, parts, steps } = await process('warranty', { onFailure: 'ANSWER_WITHOUT_CONTEXT' });
     expect(passages).toEqual([]);
     expect(parts).toEqual([{ type: 'degraded', reason: 'RETRIEVAL_FAILED' }]);
+    expect(steps).toEqual(['RUNNING', 'SUCCEEDED']);
   });
 
-  it('fails the run where the profile says so', async () => {
-    await expect(process('warranty', { onFailure: 'FAIL_RUN' })).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('No passages') });
+  it('fails the run where the profile, or the node, says so', async () => {
+    const failed = { cause: { code: 'INTERNAL', message: expect.stringContaining('No passages') } };
+    await expect(process('warranty', { onFailure: 'FAIL_RUN' })).rejects.toMatchObject(failed);
+    await expect(process('warranty', {}, { config: { onFailure: 'FAIL_RUN' } })).rejects.toMatchObject(failed);
+  });
+});
+
+describe('a retrieval whose connection to the database is lost', () => {
+  const lost = () => Promise.reject(Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' }));
+
+  it('is tried again once', async () => {
+    const query = vi.spyOn(parley.app.vectors, 'query').mockImplementationOnce(lost);
+    const { passages, parts, steps } = await process('How long does the warranty last?', { onFailure: 'FAIL_RUN' });
+    expect(await namesOf(passages)).toEqual(['Warranty', 'Limescale']);
+    expect(parts).toEqual([]);
+    expect(steps).toEqual(['RUNNING', 'SUCCEEDED']);
+    query.mockImplementation(lost).mockClear();
+    expect((await process('How long will the warranty last?')).parts).toEqual([{ type: 'degraded', reason: 'RETRIEVAL_FAILED' }]);
+    expect(query).toHaveBeenCalledTimes(2);
+    query.mockRestore();
+  });
+});
+
+describe('a retrieval that takes too long', () => {
+  const type: typeof retrievalNode = { ...retrievalNode, timeoutMs: 20, process: () => new Promise(() => undefined) };
+
+  it('leaves the answer without passages and says so, or fails the run, as the profile says', async () => {
+    expect(await process('warranty', { onFailure: 'ANSWER_WITHOUT_CONTEXT' }, { type })).toMatchObject({ passages: [], parts: [{ type: 'degraded', reason: 'RETRIEVAL_FAILED' }] });
+    await expect(process('warranty', { onFailure: 'FAIL_RUN' }, { type })).rejects.toMatchObject({ cause: { code: 'TIMEOUT' } });
   });
 });
 
@@ -110,10 +140,12 @@ async function scope(settings: Partial<RetrievalSettings>, signal = new AbortCon
   return { run, parts };
 }
 
-async function process(question: string, settings: Partial<RetrievalSettings> = {}, signal?: AbortSignal) {
+/** Runs a graph that has nothing but the node; `parts` without the steps' own. */
+async function process(question: string, settings: Partial<RetrievalSettings> = {}, { signal, config = {}, type = retrievalNode }: { signal?: AbortSignal; config?: object; type?: typeof retrievalNode } = {}) {
   const { run, parts } = await scope(settings, signal);
-  const { passages } = await retrievalNode.process({ question }, retrievalNode.config.parse({}), run);
-  return { passages, parts };
+  const graph = buildGraph(define({ find: { type: 'retrieval', config } }, ['start -> find', 'find -> end']), createRegistry([type as unknown as NodeType]));
+  const { passages } = await runGraph(graph, initialState(question), run);
+  return { passages, parts: parts.filter((part) => part.type !== 'step'), steps: parts.flatMap((part) => (part.type === 'step' ? [part.status] : [])) };
 }
 
 async function namesOf(passages: readonly { chunkId: string }[]): Promise<string[]> {
