@@ -85,6 +85,8 @@ export async function startServer(app: App, options: ServerOptions = {}): Promis
       else response.destroy();
     });
   });
+  // Longer than proxies keep an idle connection, which otherwise send a request just when it is being closed, and answer 502.
+  http.keepAliveTimeout = 65_000;
   // A client that takes nothing more of its answer is cut off. Yoga switches this limit off when it begins to answer.
   const watch = setInterval(() => {
     for (const { headersSent, socket } of answering) if (headersSent && socket?.timeout === 0) socket.setTimeout(config.keepaliveMs * 5);

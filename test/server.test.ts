@@ -29,6 +29,13 @@ describe('/health', () => {
   });
 });
 
+describe('an idle connection', () => {
+  it('is kept for longer than proxies keep theirs', async () => {
+    const { headers } = await fetch(`${parley.url}/health`);
+    expect(headers.get('keep-alive')).toBe('timeout=65');
+  });
+});
+
 describe('/ready', () => {
   it('names each component and its state', async () => {
     const response = await fetch(`${parley.url}/ready`);

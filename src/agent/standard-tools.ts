@@ -1,5 +1,6 @@
 // Tools that every installation has: to look into the profile's documents, and at the clock.
 import { z } from 'zod';
+import { timeZoneName } from '../platform/time-zone.ts';
 import { retrieve } from '../search/service.ts';
 import { defineTool } from './tools.ts';
 
@@ -32,23 +33,14 @@ export const searchDocuments = defineTool({
 export const currentTime = defineTool({
   name: 'current_time',
   description: 'The current date and time.',
-  parameters: z.object({ timeZone: z.string().max(100).optional().describe("IANA name, such as Europe/Berlin; the user's own when absent.") }),
+  parameters: z.object({ timeZone: timeZoneName.optional().describe("IANA name, such as Europe/Berlin; the user's own when absent.") }),
   permission: null,
   requiresApproval: false,
   hasEffects: false,
   async execute({ timeZone }, { run }) {
     const now = new Date();
-    const zone = timeZone && isZone(timeZone) ? timeZone : run.settings.timeZone;
+    const zone = timeZone ?? run.settings.timeZone;
     const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long', timeZone: zone }).format(now);
     return { utc: now.toISOString(), timeZone: zone, local };
   },
 });
-
-function isZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -6,6 +6,7 @@ import { scoped } from '../accounts/scoped.ts';
 import { assertTakesWork, permit, transactional, type Context, type Viewer } from '../context.ts';
 import { ConflictError, GenericError, NotFoundError, validate } from '../platform/errors.ts';
 import { idempotencyKey } from '../platform/idempotency.ts';
+import { timeZoneName } from '../platform/time-zone.ts';
 import { profileVersionForRun } from '../profiles/service.ts';
 import { taskProfileId } from '../tasks/profile.ts';
 import { changeRetrieval, rulesOf, type RetrievalChange } from '../profiles/settings.ts';
@@ -53,7 +54,7 @@ export async function sendMessage(
 ): Promise<Sent> {
   const viewer = permit(ctx, 'CHAT');
   const text = messageText(ctx, input.text);
-  const timeZone = validate(ianaZone, input.timeZone ?? 'UTC', ['timeZone']);
+  const timeZone = validate(timeZoneName, input.timeZone ?? 'UTC', ['timeZone']);
   return await startRun(ctx, viewer, {
     ...input,
     timeZone,
@@ -112,7 +113,7 @@ export async function runTaskAssistant(
   const viewer = permit(ctx, 'CHAT');
   permit(ctx, 'TASK');
   const text = messageText(ctx, input.text);
-  const timeZone = validate(ianaZone, input.timeZone, ['timeZone']);
+  const timeZone = validate(timeZoneName, input.timeZone, ['timeZone']);
   const key = validate(idempotencyKey, input.idempotencyKey, ['idempotencyKey']);
   assertTakesWork(ctx);
   const profileId = await taskProfileId(ctx);
@@ -146,18 +147,6 @@ export async function cancelRun(ctx: Context, runId: string): Promise<Run> {
 }
 
 const defaults = { ifRunning: 'REJECT', retrieval: null, timeZone: 'UTC', modelId: null } as const;
-
-const ianaZone = z.string().refine(
-  (zone) => {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: zone });
-      return true;
-    } catch {
-      return false;
-    }
-  },
-  { message: 'This is not an IANA time zone, such as Europe/Berlin.' },
-);
 
 async function startRun(ctx: Context, viewer: Viewer, request: RunRequest): Promise<Sent> {
   assertTakesWork(ctx);

@@ -140,9 +140,10 @@ describe('a tool caller', () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it('looks at the clock in the zone of the user', async () => {
-    const run = await ask((call, turn) => (turn > 1 ? done('It is late.')(call) : call.request({ name: 'current_time', arguments: { timeZone: 'Asia/Tokyo' } }, { name: 'current_time', arguments: { timeZone: 'Nowhere' } })));
-    expect(run.outputMessage.toolCalls).toMatchObject([{ result: { timeZone: 'Asia/Tokyo' } }, { result: { timeZone: 'UTC' } }]);
+  it('looks at the clock in the zone of the user, or in another that there is', async () => {
+    const clock = (arguments_: object) => ({ name: 'current_time', arguments: arguments_ });
+    const run = await ask((call, turn) => (turn > 1 ? done('It is late.')(call) : call.request(clock({ timeZone: 'Asia/Tokyo' }), clock({}), clock({ timeZone: 'Nowhere' }))));
+    expect(run.outputMessage.toolCalls).toMatchObject([{ result: { timeZone: 'Asia/Tokyo' } }, { result: { timeZone: 'UTC' } }, { status: 'FAILED', error: expect.stringContaining('IANA') }]);
   });
 
   it.each<[string, { name: string; arguments: object | string }, RegExp]>([
