@@ -8,12 +8,17 @@ import { GenericError } from '../platform/errors.ts';
 import { StepLimitError } from '../graph/errors.ts';
 import { defineNode } from '../graph/node.ts';
 import type { RunScope, SaidPart } from '../graph/scope.ts';
+import type { ChatAnswer } from '../models/ask.ts';
+import { repeatedWith, turnState, type TurnState } from '../models/turn-state.ts';
 import { composePrompt, promptConfig, promptInput, promptReads, requestOf, toldBy } from './prompt.ts';
 import { begin, make } from './tool-calls.ts';
 import { takesTools, toolDefinitions, withTools, type Tool } from './tools.ts';
 
 /** Calls that one answer of the model may request; the others fail. */
 const maxCallsPerTurn = 8;
+
+/** Bytes of what a model may want back with one turn: as much as is kept. */
+export const maxTurnStateBytes = 64 * 1024;
 
 /** How far a tool caller is. */
 const progress = z.object({
@@ -36,13 +41,19 @@ const config = promptConfig.extend({
 });
 type Config = z.output<typeof config>;
 
+/** What models want back with their turns, by the visits in which they were asked. */
+const turnStates = z.record(z.string(), turnState);
+
+const input = promptInput.extend({ toolCaller: z.record(z.string(), progress).default({}), turnStates: turnStates.default({}) });
+type Input = z.output<typeof input>;
+
 /** The node type `toolCaller`. */
 export const toolCallerNode = defineNode({
   type: 'toolCaller',
   description: "Asks the profile's model, which may call the profile's tools, and streams the answer. A model without tools is asked without them.",
   config,
-  input: promptInput.extend({ toolCaller: z.record(z.string(), progress).default({}) }),
-  output: z.object({ passages: z.array(z.object({ n: z.int().positive(), chunkId: z.string() })), toolCaller: z.record(z.string(), progress) }),
+  input,
+  output: z.object({ passages: z.array(z.object({ n: z.int().positive(), chunkId: z.string() })), toolCaller: z.record(z.string(), progress), turnStates: turnStates.optional() }),
   timeoutMs: 600_000,
   hasEffects: true,
   reads: promptReads,
@@ -52,16 +63,16 @@ export const toolCallerNode = defineNode({
     const known = input.toolCaller[run.node];
     const at = known && !known.isDone ? known : begun;
     const passages = [...input.passages];
-    const next = at.pending.length > 0 ? await callNext(run, at, passages) : await askModel(run, at, input, config);
-    return { passages, toolCaller: { ...input.toolCaller, [run.node]: next } };
+    const { state, ...next } = at.pending.length > 0 ? await callNext(run, at, passages) : await askModel(run, at, input, config);
+    return { passages, toolCaller: { ...input.toolCaller, [run.node]: next }, ...(state && { turnStates: { [run.visit]: state } }) };
   },
 });
 
-async function askModel(run: RunScope, at: Progress, input: z.output<typeof promptInput>, config: Config): Promise<Progress> {
+async function askModel(run: RunScope, at: Progress, input: Input, config: Config): Promise<Progress & { state?: TurnState }> {
   if (at.turns === config.maxSteps) throw new StepLimitError(`The model called tools in ${at.turns} turns and still did not answer. Ask for less at once, or raise maxSteps of the node "${run.node}".`);
   const tools = toolsOf(run, config.toolNames);
   const { messages } = await composePrompt(run, input, config);
-  const request = requestOf(run, [...messages, ...conversation(run.said())]);
+  const request = requestOf(run, [...messages, ...conversation(run.said(), input.turnStates)]);
   const answer = await run.models.ask(tools.length === 0 ? request : { ...request, modelIds: withTools(run, request.modelIds), tools: toolDefinitions(tools) }, toldBy(run));
   const turns = at.turns + 1;
   if (answer.toolCalls.length === 0) return { ...begun, turns, isDone: true };
@@ -74,10 +85,18 @@ async function askModel(run: RunScope, at: Progress, input: z.output<typeof prom
   if (invalid && at.wasInvalid) {
     throw new GenericError('VALIDATION_FAILED', `The model was told what was wrong with its call, and called the tool ${JSON.stringify(invalid.name.slice(0, 100))} wrongly again. ${invalid.error}`);
   }
-  return { turns, pending: calls.flatMap(({ callId, status }) => (status === 'PENDING' ? [callId] : [])), wasInvalid: invalid !== undefined, isDone: false };
+  const pending = calls.flatMap(({ callId, status }) => (status === 'PENDING' ? [callId] : []));
+  return { turns, pending, wasInvalid: invalid !== undefined, isDone: false, ...keepable(run, answer) };
 }
 
-async function callNext(run: RunScope, at: Progress, passages: { n: number; chunkId: string }[]): Promise<Progress> {
+function keepable(run: RunScope, { modelId, state }: ChatAnswer): { state?: TurnState } {
+  const bytes = state ? Buffer.byteLength(state.data) : 0;
+  if (state && bytes <= maxTurnStateBytes) return { state };
+  if (state) run.ctx.log.warn({ runId: run.runId, modelId, bytes, maxBytes: maxTurnStateBytes }, 'what a model wants back with its calls is too large, and left out');
+  return {};
+}
+
+async function callNext(run: RunScope, at: Progress, passages: { n: number; chunkId: string }[]): Promise<Progress & { state?: undefined }> {
   const [callId, ...pending] = at.pending;
   const call = run.said().find((part) => part.type === 'toolCall' && part.callId === callId);
   const tool = call?.type === 'toolCall' ? run.ctx.app.tools.get(call.name) : undefined;
@@ -107,7 +126,7 @@ function toolsOf(run: RunScope, names: readonly string[] | undefined): Tool[] {
 }
 
 /** What was said and called so far, as a model reads it: each of its turns with the calls that it requested, then what they gave. */
-export function conversation(said: readonly SaidPart[]): BaseMessage[] {
+export function conversation(said: readonly SaidPart[], states: Readonly<Record<string, TurnState>> = {}): BaseMessage[] {
   const turns: { text: string; visit: string | null; calls: Extract<SaidPart, { type: 'toolCall' }>[] }[] = [];
   for (const part of said) {
     const last = turns.at(-1);
@@ -123,10 +142,10 @@ export function conversation(said: readonly SaidPart[]): BaseMessage[] {
     } else turns.push({ text: '', visit, calls: [part] });
   }
   let count = 0;
-  return turns.flatMap(({ text, calls }): BaseMessage[] => {
+  return turns.flatMap(({ text, visit, calls }): BaseMessage[] => {
     const numbered = calls.map((call) => ({ ...call, id: `call_${count++}` }));
     return [
-      new AIMessage({ content: text, tool_calls: numbered.map(({ id, name, arguments: args }) => ({ id, name, args: args as Record<string, unknown>, type: 'tool_call' })) }),
+      new AIMessage({ content: text, ...repeatedWith(states[visit ?? '']), tool_calls: numbered.map(({ id, name, arguments: args }) => ({ id, name, args: args as Record<string, unknown>, type: 'tool_call' })) }),
       ...numbered.map(({ id, name, status, result, error }) =>
         new ToolMessage({ tool_call_id: id, name, status: status === 'SUCCEEDED' ? 'success' : 'error', content: JSON.stringify(status === 'SUCCEEDED' ? result : { error }) })),
     ];

@@ -79,6 +79,8 @@ const channels = Annotation.Root({
   outputMessageId: Annotation<string | null>(),
   steps: Annotation<RunState['steps']>({ reducer: (known, change) => ({ ...known, ...change }), default: () => ({}) }),
   written: Annotation<RunState['written']>(),
+  // Its own channel, as it can be large and is stored again with each change of the one that it is in.
+  turnStates: Annotation<RunState['turnStates']>({ reducer: (known, change) => ({ ...known, ...change }), default: () => ({}) }),
   values: Annotation<RunState['values']>({ reducer: (known, change) => ({ ...known, ...change }), default: () => ({}) }),
 });
 

@@ -2,6 +2,7 @@
 // message texts live in their own table. `values` is where node types keep what only they know: a key of a node's
 // input or output that the state does not name is a key of `values`.
 import { z } from 'zod';
+import { turnState } from '../models/turn-state.ts';
 
 /** Raise it with every change of shape, and add an upgrade below: checkpoints outlive a deployment. */
 export const STATE_VERSION = 1;
@@ -26,6 +27,8 @@ export const runState = z.object({
   outputMessageId: z.string().nullable(),
   steps: z.record(z.string(), z.int().nonnegative()),
   written: written.nullable(),
+  /** By the visits in which models were asked. Absent in states of before. */
+  turnStates: z.record(z.string(), turnState).default({}),
   values: z.custom<Record<string, Json>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isStorable(value, 0),
     'must be a record of plain JSON without the keys "__proto__" and "lc"',
@@ -46,7 +49,7 @@ export class UnreadableStateError extends Error {
 
 /** The state in which a run starts. */
 export function initialState(question: string, values: RunState['values'] = {}): RunState {
-  return { version: STATE_VERSION, question, passages: [], outputMessageId: null, steps: {}, written: null, values };
+  return { version: STATE_VERSION, question, passages: [], outputMessageId: null, steps: {}, written: null, turnStates: {}, values };
 }
 
 /** The state as text; `decodeState` gives back an equal one. */

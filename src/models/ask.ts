@@ -13,6 +13,7 @@ import { failureRules, FilteredError, ModelNotConfiguredError, NoAnswerError, Pr
 import type { ChatOptions, ModelInfo } from './provider.ts';
 import { createTextGate } from './stored-text.ts';
 import { createToolCallPieces, type RequestedCall } from './tool-calls.ts';
+import { statesFor, stateTold, type TurnState } from './turn-state.ts';
 
 export type { RequestedCall };
 
@@ -65,11 +66,15 @@ export interface ChatAnswer {
   readonly toolCalls: readonly RequestedCall[];
   /** LENGTH: the answer was cut at its token limit. */
   readonly finish: 'STOP' | 'LENGTH' | 'TOOL_CALLS';
+  /** What the model wants back with the results of its calls, see `repeatedWith`. */
+  readonly state?: TurnState;
 }
 
 /** A model with what is needed to call and account for it. */
 export interface AskedModel extends CalledModel {
   readonly info: ModelInfo | undefined;
+  /** The same for calls of the same model at the same place. */
+  readonly identity: string;
   /** Throws where it is unknown or cannot be used. */
   open(): BaseChatModel;
 }
@@ -131,6 +136,7 @@ async function callOnce(model: AskedModel, request: Omit<ChatRequest, 'modelIds'
   let begun = false;
   let finish = null as ReturnType<typeof finishOf>;
   let reported = null as Tokens | null;
+  let state: string | undefined;
   const say = (piece: string): void => {
     if (piece === '') return;
     text += piece;
@@ -142,7 +148,7 @@ async function callOnce(model: AskedModel, request: Omit<ChatRequest, 'modelIds'
     hooks.reasoning(piece);
   };
   try {
-    const stream = await time.race(open(model, request).stream([...request.messages], { signal: time.signal }));
+    const stream = await time.race(open(model, request).stream(statesFor(model.identity, request.messages), { signal: time.signal }));
     const chunks = (stream as AsyncIterable<AIMessageChunk>)[Symbol.asyncIterator]();
     for (let next = await time.race(chunks.next()); next.done !== true; next = await time.race(chunks.next())) {
       const chunk = next.value;
@@ -156,6 +162,7 @@ async function callOnce(model: AskedModel, request: Omit<ChatRequest, 'modelIds'
       say(gates.text.pass(chunk.text));
       if (chunk.tool_call_chunks) requested.add(chunk.tool_call_chunks);
       finish = finishOf(chunk) ?? finish;
+      state = stateTold(chunk) ?? state;
       if (chunk.usage_metadata) reported = addTokens(reported, chunk.usage_metadata);
     }
     think(gates.reasoning.end());
@@ -165,7 +172,13 @@ async function callOnce(model: AskedModel, request: Omit<ChatRequest, 'modelIds'
     if (!begun) throw new NoAnswerError('The answer is empty.');
     const toolCalls = requested.calls();
     report(true);
-    return { modelId: model.id, text, toolCalls, finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish };
+    return {
+      modelId: model.id,
+      text,
+      toolCalls,
+      finish: toolCalls.length > 0 && finish === 'STOP' ? 'TOOL_CALLS' : finish,
+      ...(toolCalls.length > 0 && state !== undefined && { state: { model: model.identity, data: state } }),
+    };
   } catch (error) {
     // Half an answer was paid for, too.
     if (begun) report(false);

@@ -9,6 +9,7 @@ import type { CircuitState } from './circuits.ts';
 import { embed, type Embedded, type EmbedRequest } from './embed.ts';
 import type { Installation } from './installation.ts';
 import { ModelNotConfiguredError, UnknownModelError } from './failures.ts';
+import { modelIdentity } from './identity.ts';
 import { offlineChatModelId, offlineEmbeddingModelId, offlineProvider } from './offline.ts';
 import type { Outbound } from './outbound.ts';
 import type { CallHistory } from './provider-health.ts';
@@ -84,11 +85,11 @@ export function createModels({ providers: given, chatModelIds, embeddingModelIds
   /** What a workspace sets up is its own also in what is remembered of calls. */
   const spaceOf = (providerId: string): string => (infos.find(({ id }) => id === providerId)?.owner === 'WORKSPACE' ? `${workspaceId}/` : '');
 
-  function called(id: string): CalledModel & { readonly info: ModelInfo | undefined } {
+  function called(id: string): CalledModel & Pick<AskedModel, 'info' | 'identity'> {
     const info = byId.get(id);
     const space = spaceOf(info?.providerId ?? '');
     const label = info === undefined ? 'unknown' : space === '' ? id : 'of a workspace';
-    return { id, info, circuit: space + id, provider: space + (info?.providerId ?? 'unknown'), label };
+    return { id, info, identity: JSON.stringify(modelIdentity(models, id)), circuit: space + id, provider: space + (info?.providerId ?? 'unknown'), label };
   }
 
   const models: Models = {

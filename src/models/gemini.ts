@@ -2,8 +2,10 @@
 // the connection's, as those of all vendors.
 import { ChatGoogleGenerativeAI, GoogleGenerativeAIEmbeddings } from '@langchain/google-genai';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { z } from 'zod';
 import { FilteredError, RefusedError } from './failures.ts';
 import type { Connection, ProviderAdapter } from './provider.ts';
+import { changed, repeatingState, tellingState } from './turn-state.ts';
 
 export const gemini: ProviderAdapter = {
   kind: 'GEMINI',
@@ -11,13 +13,13 @@ export const gemini: ProviderAdapter = {
   usualUrl: 'https://generativelanguage.googleapis.com',
   needsKey: true,
   chat(model, { temperature, maxOutputTokens }, connection) {
-    const chat = new ChatGoogleGenerativeAI({ model, apiKey: connection.apiKey, temperature, maxOutputTokens, streamUsage: true, maxRetries: 0 });
+    const chat = new Signing({ model, apiKey: connection.apiKey, temperature, maxOutputTokens, streamUsage: true, maxRetries: 0 });
     const { generationConfig } = chat['client'] as unknown as { generationConfig: object };
-    const body = (request: object): object => ({ generationConfig, ...request });
+    const body = (request: Request): object => ({ generationConfig, ...request, contents: joined(request.contents) });
     chat['client'] = {
       generationConfig,
-      generateContent: async (request: object, options: Options) => ({ response: createReader()(await json(await send(connection, model, 'generateContent', body(request), options))) }),
-      generateContentStream: async (request: object, options: Options) => ({ stream: events(await send(connection, model, 'streamGenerateContent?alt=sse', body(request), options)) }),
+      generateContent: async (request: Request, options: Options) => ({ response: createReader()(await json(await send(connection, model, 'generateContent', body(request), options))) }),
+      generateContentStream: async (request: Request, options: Options) => ({ stream: events(await send(connection, model, 'streamGenerateContent?alt=sse', body(request), options)) }),
     } as never;
     return chat;
   },
@@ -41,6 +43,50 @@ export const gemini: ProviderAdapter = {
 
 /** Texts of one request at most. */
 const batchSize = 100;
+
+/** Where LangChain has the signatures of thoughts, by the ids of the calls that they stand beside. */
+const signaturesKey = '__gemini_function_call_thought_signatures__';
+/** LangChain signs calls of Gemini 3 itself that have no signature; those that came without one, beside another, go back without. */
+const unsigned = 'unsigned';
+
+/** Signatures by calls: of several at once only the first has one. */
+const signatures = z.array(z.string().nullable());
+
+/** A call goes back with the signature that it came with. */
+class Signing extends ChatGoogleGenerativeAI {
+  override _streamResponseChunks(...[messages, ...rest]: Parameters<ChatGoogleGenerativeAI['_streamResponseChunks']>): ReturnType<ChatGoogleGenerativeAI['_streamResponseChunks']> {
+    const signed = repeatingState(messages, signatures, (message, given) =>
+      changed(message, { additional_kwargs: { [signaturesKey]: Object.fromEntries((message.tool_calls ?? []).map(({ id }, index) => [id, given[index] ?? unsigned])) } }));
+    const given: (string | null)[] = [];
+    return tellingState(super._streamResponseChunks(signed, ...rest), {
+      add({ tool_call_chunks: calls = [], additional_kwargs: more }) {
+        const byId = more[signaturesKey] as Readonly<Record<string, string>> | undefined;
+        for (const { id } of calls) given.push(byId?.[id ?? ''] ?? null);
+      },
+      state: () => (given.some((signature) => signature !== null) ? given : null),
+    });
+  }
+}
+
+interface Request {
+  readonly contents: readonly Content[];
+}
+interface Content {
+  readonly role: string;
+  readonly parts: readonly { readonly functionResponse?: object; readonly thoughtSignature?: string }[];
+}
+
+/** What the calls of one turn gave belongs into one content: it counts them. */
+function joined(contents: readonly Content[]): Content[] {
+  const all: Content[] = [];
+  for (const { role, parts: given } of contents) {
+    const parts = given.map(({ thoughtSignature, ...part }) => (thoughtSignature === undefined || thoughtSignature === unsigned ? part : { ...part, thoughtSignature }));
+    const last = all.at(-1);
+    if (last && [...last.parts, ...parts].every(({ functionResponse }) => functionResponse)) all[all.length - 1] = { role, parts: [...last.parts, ...parts] };
+    else all.push({ role, parts });
+  }
+  return all;
+}
 
 interface Options {
   readonly signal?: AbortSignal;

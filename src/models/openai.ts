@@ -1,7 +1,11 @@
 // OpenAI's Chat Completions and Embeddings, and every server that speaks them: Ollama, vLLM, LiteLLM and others.
+import type { ChatGenerationChunk } from '@langchain/core/outputs';
 import { ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
+import { z } from 'zod';
 import type { Connection, ProviderAdapter } from './provider.ts';
 import { endpointReranker } from './rerank-endpoint.ts';
+import { createCallCounter } from './tool-calls.ts';
+import { repeatingState, tellingState, type StateCollector } from './turn-state.ts';
 
 /** Passages of one request. */
 const embeddingBatch = 128;
@@ -28,14 +32,78 @@ export const openai: ProviderAdapter = {
   embeddings: openaiEmbeddings,
 };
 
-/** Not every server says whose words it streams, and without a role LangChain drops all but the text; some call the reasoning otherwise. */
 class Completions extends ChatOpenAICompletions {
+  private readonly deltas = new WeakMap<object, Delta[0]>();
+
+  override _streamResponseChunks(...[messages, options, ...rest]: Parameters<ChatOpenAICompletions['_streamResponseChunks']>): AsyncGenerator<ChatGenerationChunk> {
+    const states: States = new Map();
+    repeatingState(messages, turn, (message, state) => {
+      states.set(message.tool_calls?.[0]?.id, state);
+      return message;
+    });
+    return tellingState(super._streamResponseChunks(messages, { ...options, states } as typeof options, ...rest), extensions((chunk) => this.deltas.get(chunk)));
+  }
+
+  override completionWithRetry(...[request, options]: any[]): any { // eslint-disable-line -- it has a signature for each kind of answer
+    const { states, ...others } = (options ?? {}) as { states?: States };
+    return super.completionWithRetry(states?.size ? { ...request, messages: request.messages.map((message: WireMessage) => extended(message, states)) } : request, others);
+  }
+
+  /** Not every server says whose words it streams, and without a role LangChain drops all but the text; some call the reasoning otherwise. */
   protected override _convertCompletionsDeltaToBaseMessageChunk(...[delta, response, role]: Delta): ReturnType<ChatOpenAICompletions['_convertCompletionsDeltaToBaseMessageChunk']> {
     const reasoning = delta['reasoning_content'] ?? delta['reasoning'];
-    return super._convertCompletionsDeltaToBaseMessageChunk(reasoning == null ? delta : { ...delta, reasoning_content: reasoning }, response, role ?? 'assistant');
+    const chunk = super._convertCompletionsDeltaToBaseMessageChunk(reasoning == null ? delta : { ...delta, reasoning_content: reasoning }, response, role ?? 'assistant');
+    this.deltas.set(chunk, delta);
+    return chunk;
   }
 }
 type Delta = Parameters<ChatOpenAICompletions['_convertCompletionsDeltaToBaseMessageChunk']>;
+
+/**
+ * What servers add to OpenAI's protocol and want back under the same name: the reasoning of a turn (DeepSeek, Kimi; OpenRouter), and
+ * something of each call (Gemini). Reasoning that is called `reasoning` is not wanted: some that send it refuse it.
+ */
+const turn = z.object({
+  message: z.object({ reasoning_content: z.string().optional(), reasoning_details: z.array(z.looseObject({})).optional() }),
+  calls: z.array(z.unknown()),
+});
+type Turn = z.output<typeof turn>;
+/** By the ids of the turns' first calls. */
+type States = Map<string | undefined, Turn>;
+
+interface WireMessage {
+  readonly tool_calls?: readonly { readonly id: string }[];
+}
+
+function extended(message: WireMessage, states: States): WireMessage {
+  const state = states.get(message.tool_calls?.[0]?.id);
+  if (!state) return message;
+  return { ...message, ...state.message, tool_calls: message.tool_calls?.map((call, index) => ({ ...call, ...(state.calls[index] != null && { extra_content: state.calls[index] }) })) } as WireMessage;
+}
+
+/** Collects it from the deltas as they were sent. */
+function extensions(deltaOf: (chunk: object) => Delta[0] | undefined): StateCollector {
+  const message: Turn['message'] = {};
+  const calls: unknown[] = [];
+  const numberOf = createCallCounter();
+  return {
+    add(chunk) {
+      const { reasoning_content: reasoning, reasoning_details: details, tool_calls: pieces } = deltaOf(chunk) ?? {};
+      if (typeof reasoning === 'string') message.reasoning_content = (message.reasoning_content ?? '') + reasoning;
+      if (Array.isArray(details)) for (const detail of details) append((message.reasoning_details ??= []), detail);
+      for (const { index, id, function: called, extra_content: extra } of pieces ?? []) calls[numberOf({ index, id, name: called?.name })] ??= extra ?? null;
+    },
+    state: () => (Object.keys(message).length > 0 || calls.some((call) => call != null) ? { message, calls } : null),
+  };
+}
+
+/** Pieces of the same text follow each other: https://openrouter.ai/docs/guides/best-practices/reasoning-tokens */
+function append(details: Record<string, unknown>[], piece: Record<string, unknown>): void {
+  const last = details.at(-1);
+  const field = { 'reasoning.text': 'text', 'reasoning.summary': 'summary' }[piece['type'] as string];
+  if (!last || !field || last['type'] !== piece['type'] || last['index'] !== piece['index']) return void details.push(piece);
+  for (const [name, value] of Object.entries(piece)) if (value != null) last[name] = name === field ? `${(last[name] as string | undefined) ?? ''}${value as string}` : value;
+}
 
 /** The client insists on a key, which servers of one's own do not look at. */
 const noKey = 'none';

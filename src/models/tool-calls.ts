@@ -19,30 +19,29 @@ export interface ToolCallPieces {
   calls(): RequestedCall[];
 }
 
+/** Says for the pieces of one answer, one after the other, to which of its calls each belongs, from 0. */
+export function createCallCounter(): (piece: Pick<ToolCallChunk, 'index' | 'id' | 'name'>) => number {
+  const calls: { readonly index: number | undefined; id: string }[] = [];
+  return ({ index, id, name }) => {
+    // Without an index a piece that is named begins a call, and any other continues the last one.
+    let at = index === undefined ? (name || id ? -1 : calls.length - 1) : calls.findLastIndex((call) => call.index === index);
+    // Some servers number all calls alike.
+    const known = calls[at]?.id;
+    if (at < 0 || (id && known && id !== known)) at = calls.push({ index, id: '' }) - 1;
+    calls[at]!.id ||= id ?? '';
+    return at;
+  };
+}
+
 /** Joins by concatenation once, at the end: LangChain's chunks parse everything again with each piece. */
 export function createToolCallPieces(): ToolCallPieces {
-  interface Open {
-    id: string;
-    name: string;
-    readonly index: number | undefined;
-    readonly parts: string[];
-  }
-  const open: Open[] = [];
-
-  function find({ index, id, name }: ToolCallChunk): Open {
-    // Without an index a piece that is named begins a call, and any other continues the last one.
-    const found = index === undefined ? (name || id ? undefined : open.at(-1)) : open.findLast((call) => call.index === index);
-    // Some servers number all calls alike.
-    if (found && !(id && found.id && id !== found.id)) return found;
-    const call: Open = { id: '', name: '', index, parts: [] };
-    open.push(call);
-    return call;
-  }
+  const open: { id: string; name: string; readonly parts: string[] }[] = [];
+  const numberOf = createCallCounter();
 
   return {
     add(pieces) {
       for (const piece of pieces) {
-        const call = find(piece);
+        const call = (open[numberOf(piece)] ??= { id: '', name: '', parts: [] });
         call.id ||= piece.id ?? '';
         // Some servers repeat the name with each piece.
         call.name ||= piece.name ?? '';

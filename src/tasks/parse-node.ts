@@ -5,6 +5,7 @@ import { requestOf, toldBy } from '../agent/prompt.ts';
 import { takesTools, toolDefinitions, withTools } from '../agent/tools.ts';
 import { defineNode } from '../graph/node.ts';
 import type { RunScope } from '../graph/scope.ts';
+import { repeatedWith } from '../models/turn-state.ts';
 import { GenericError } from '../platform/errors.ts';
 import { requestOfCall, taskFunctions, WrongCallError } from './model-request.ts';
 import { anyTask, taskRequest, type TaskRequest } from './request.ts';
@@ -37,7 +38,7 @@ async function askModel(run: RunScope, question: string, now: Date): Promise<Tas
   for (let wrong = 0; ; wrong++) {
     const request = requestOf(run, messages);
     const silent = { text: () => undefined, reasoning: () => undefined };
-    const { toolCalls } = await run.models.ask({ ...request, modelIds: withTools(run, request.modelIds), tools }, { ...toldBy(run), ...silent });
+    const { toolCalls, state } = await run.models.ask({ ...request, modelIds: withTools(run, request.modelIds), tools }, { ...toldBy(run), ...silent });
     const [call] = toolCalls;
     if (!call) return { operation: 'none', confidence: 1, wanted: {}, match: anyTask };
     try {
@@ -46,7 +47,7 @@ async function askModel(run: RunScope, question: string, now: Date): Promise<Tas
       if (!(error instanceof WrongCallError)) throw error;
       if (wrong > 0) throw new GenericError('VALIDATION_FAILED', `The model was told what was wrong with its call of ${JSON.stringify(call.name.slice(0, 100))}, and called wrongly again. ${error.message}`);
       messages.push(
-        new AIMessage({ content: '', tool_calls: [{ id: 'call_0', name: call.name, args: call.arguments ?? {}, type: 'tool_call' }] }),
+        new AIMessage({ content: '', ...repeatedWith(state), tool_calls: [{ id: 'call_0', name: call.name, args: call.arguments ?? {}, type: 'tool_call' }] }),
         new ToolMessage({ tool_call_id: 'call_0', name: call.name, status: 'error', content: JSON.stringify({ error: error.message }) }),
       );
     }

@@ -47,6 +47,7 @@ describe('a run', () => {
       outputMessageId: null,
       steps: {},
       written: null,
+      turnStates: {},
       values: { given: 1, intent: 'create', done: 'did create' },
     });
     expect(scope.steps()).toEqual(['find RUNNING', 'find SUCCEEDED', 'classify RUNNING', 'classify SUCCEEDED', 'act RUNNING', 'act SUCCEEDED']);

@@ -20,6 +20,7 @@ const states = fc.record({
   passages: fc.array(fc.record({ n: fc.integer({ min: 1 }), chunkId: fc.string() }, { noNullPrototype: true })),
   outputMessageId: fc.option(fc.uuid()),
   steps: fc.dictionary(key, fc.nat(), { noNullPrototype: true }),
+  turnStates: fc.dictionary(key, fc.record({ model: fc.string(), data: fc.string() }, { noNullPrototype: true }), { noNullPrototype: true }),
   written: fc.option(fc.record({ blockIndex: fc.nat(), offset: fc.nat(), citations: fc.nat() }, { noNullPrototype: true })),
   values: fc.dictionary(key, json, { noNullPrototype: true }),
 }, { noNullPrototype: true });
