@@ -36,17 +36,18 @@ class Completions extends ChatOpenAICompletions {
   private readonly deltas = new WeakMap<object, Delta[0]>();
 
   override _streamResponseChunks(...[messages, options, ...rest]: Parameters<ChatOpenAICompletions['_streamResponseChunks']>): AsyncGenerator<ChatGenerationChunk> {
-    const states: States = new Map();
+    const turns: Turns = new Map();
     repeatingState(messages, turn, (message, state) => {
-      states.set(message.tool_calls?.[0]?.id, state);
+      turns.set(message.tool_calls?.[0]?.id, state);
       return message;
     });
-    return tellingState(super._streamResponseChunks(messages, { ...options, states } as typeof options, ...rest), extensions((chunk) => this.deltas.get(chunk)));
+    return tellingState(super._streamResponseChunks(messages, { ...options, turns } as typeof options, ...rest), extensions((chunk) => this.deltas.get(chunk)));
   }
 
   override completionWithRetry(...[request, options]: any[]): any { // eslint-disable-line -- it has a signature for each kind of answer
-    const { states, ...others } = (options ?? {}) as { states?: States };
-    return super.completionWithRetry(states?.size ? { ...request, messages: request.messages.map((message: WireMessage) => extended(message, states)) } : request, others);
+    const { turns = new Map(), ...others } = (options ?? {}) as { turns?: Turns };
+    const other = otherTurn(this.model, this.clientConfig.baseURL ?? '', turns);
+    return super.completionWithRetry({ ...request, messages: request.messages.map((message: WireMessage) => extended(message, turns, other)) }, others);
   }
 
   /** Not every server says whose words it streams, and without a role LangChain drops all but the text; some call the reasoning otherwise. */
@@ -68,17 +69,30 @@ const turn = z.object({
   calls: z.array(z.unknown()),
 });
 type Turn = z.output<typeof turn>;
-/** By the ids of the turns' first calls. */
-type States = Map<string | undefined, Turn>;
+/** By the ids of their first calls. */
+type Turns = Map<string | undefined, Turn>;
 
 interface WireMessage {
   readonly tool_calls?: readonly { readonly id: string }[];
 }
 
-function extended(message: WireMessage, states: States): WireMessage {
-  const state = states.get(message.tool_calls?.[0]?.id);
-  if (!state) return message;
-  return { ...message, ...state.message, tool_calls: message.tool_calls?.map((call, index) => ({ ...call, ...(state.calls[index] != null && { extra_content: state.calls[index] }) })) } as WireMessage;
+/**
+ * What a turn goes with that this model did not take, or not think about. In a conversation in which they think, DeepSeek and Kimi
+ * insist on reasoning that is not empty; Gemini takes this signature for none: https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
+ */
+function otherTurn(model: string, baseUrl: string, turns: Turns): Turn {
+  const wantsReasoning = /\b(?:deepseek|moonshot)\b/.test(baseUrl) || [...turns.values()].some(({ message }) => message.reasoning_content !== undefined);
+  return {
+    message: wantsReasoning ? { reasoning_content: ' ' } : {},
+    calls: /\bgemini-[3-9]/.test(model) ? [{ google: { thought_signature: 'skip_thought_signature_validator' } }] : [],
+  };
+}
+
+function extended(message: WireMessage, turns: Turns, other: Turn): WireMessage {
+  if (!message.tool_calls) return message;
+  const { message: more, calls } = turns.get(message.tool_calls[0]?.id) ?? other;
+  const tool_calls = message.tool_calls.map((call, index) => ({ ...call, ...(calls[index] != null && { extra_content: calls[index] }) }));
+  return { ...message, ...more, ...(more.reasoning_content === '' && other.message), tool_calls };
 }
 
 /** Collects it from the deltas as they were sent. */

@@ -6,7 +6,8 @@ import type { ChatAnswer, ChatHooks } from '../../src/models/ask.ts';
 import { createModels, type Models } from '../../src/models/catalog.ts';
 import { repeatedWith } from '../../src/models/turn-state.ts';
 import { modelParts } from '../support/model-parts.ts';
-import { secretOf, startThinkingVendors, thinkingModels, thinkingVendors, type ThinkingTurn, type ThinkingVendor, type ThinkingVendors } from '../support/thinking-vendors.ts';
+import { startScriptedModels, type Stream } from '../support/scripted-models.ts';
+import { secretOf, startThinkingVendors, thinkingModels, thinkingVendors, type ThinkingTurn, type ThinkingVendors } from '../support/thinking-vendors.ts';
 
 let vendors: ThinkingVendors;
 let models: Models;
@@ -36,10 +37,11 @@ function repeated({ text, toolCalls, state }: ChatAnswer, turn: number): BaseMes
 }
 
 /** Asks until there are no more calls; `before` happens before each question. */
-async function talk(modelIds: readonly [string, ...string[]], { before, messages = [new HumanMessage('Do it.')] }: { before?: (turn: number) => void; messages?: BaseMessage[] } = {}): Promise<ChatAnswer> {
+async function talk(modelIds: readonly [string, ...string[]], { before, from = models }: { before?: (turn: number) => void; from?: Models } = {}): Promise<ChatAnswer> {
+  const messages: BaseMessage[] = [new HumanMessage('Do it.')];
   for (let turn = 0; ; turn++) {
     before?.(turn);
-    const answer = await ask(messages, modelIds);
+    const answer = await ask(messages, modelIds, from);
     if (answer.toolCalls.length === 0) return answer;
     messages.push(...repeated(answer, turn));
   }
@@ -87,17 +89,36 @@ describe.each(thinkingVendors)('%s', (vendor) => {
   });
 });
 
-/** Where a turn of another model has no signature, Google's models refuse it over OpenAI's protocol. */
-const takesForeign = (vendor: ThinkingVendor): boolean => vendor !== 'google';
-const pairs = thinkingVendors.flatMap((first) => thinkingVendors.filter((second) => second !== first && takesForeign(second)).map((second) => [first, second] as const));
+const pairs = thinkingVendors.flatMap((first) => thinkingVendors.filter((second) => second !== first).map((second) => [first, second] as const));
 
 it.each(pairs)('%s, in whose place %s goes on in the middle, is sent its own again and nothing of the other', async (first, second) => {
   vendors.script([...script.slice(0, 2), script[1]!, script[2]!]);
   const before = (turn: number): void => {
     if (turn === 1) vendors.down.add(first);
-    if (turn === 3 && takesForeign(first)) vendors.down.delete(first);
+    if (turn === 3) vendors.down.delete(first);
   };
   expect(await talk([thinkingModels[first], thinkingModels[second]], { before })).toMatchObject({ text: 'Done.' });
   const away = [`${first} 503`, `${second} 200`];
-  expect(answered()).toEqual([`${first} 200`, ...away, ...away, ...(takesForeign(first) ? [`${first} 200`] : away)]);
+  expect(answered()).toEqual([`${first} 200`, ...away, ...away, `${first} 200`]);
+});
+
+it.each<[string, object, object, object]>([
+  ['reasoning by its name, and something in its place with a turn that has none', { reasoning_content: 'Hm.' }, { reasoning_content: 'Hm.' }, { reasoning_content: ' ' }],
+  ['no empty reasoning', { reasoning_content: '' }, { reasoning_content: ' ' }, { reasoning_content: ' ' }],
+  ['no reasoning by the name by which some that send it refuse it', { reasoning: 'Hm.' }, {}, {}],
+  ['nothing that never came', {}, {}, {}],
+])('any other server that speaks the protocol of OpenAI is sent %s', async (_, told, ofFirst, ofSecond) => {
+  const server = await startScriptedModels();
+  try {
+    const call = { tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'look', arguments: '{}' } }] };
+    const turn = (pieces: object[]): Stream => ({ pieces, finish: 'tool_calls' });
+    server.script('m', [turn([told, call]), turn([call]), { pieces: ['Done.'] }]);
+    const catalog = createModels({ providers: [server.provider(['m'])], chatModelIds: [], embeddingModelIds: [] }, parts);
+    expect(await talk(['test:m'], { from: catalog })).toMatchObject({ text: 'Done.' });
+    const { messages } = server.requests('m')[2]!.body as unknown as { messages: Record<string, unknown>[] };
+    const turns = messages.filter(({ role }) => role === 'assistant').map(({ role: _role, content: _content, tool_calls: calls, ...more }) => [more, Object.keys((calls as object[])[0]!).sort()]);
+    expect(turns).toEqual([ofFirst, ofSecond].map((more) => [more, ['function', 'id', 'type']]));
+  } finally {
+    await server.close();
+  }
 });

@@ -54,7 +54,7 @@ interface Protocol {
   /** A turn as it must come back. */
   wanted(wanted: Wanted): unknown;
   /** Whether a turn that another model took is as it must be. */
-  foreign(turn: any): boolean;
+  foreign(turn: Body): boolean;
   /** The turn as it is streamed. */
   events(wanted: Wanted): readonly object[];
   readonly refusal: object;
@@ -116,12 +116,12 @@ const halves = (text: string): [string, string] => [text.slice(0, text.length >>
 const chunk = (delta: object, finish: string | null = null): object => ({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] });
 
 /** OpenAI's protocol with what a server adds to it: to the message, and to the calls. */
-function extendedOpenai(more: { message?(wanted: Wanted): object; pieces?(wanted: Wanted): readonly object[]; call?(wanted: Wanted, index: number): object; foreign(message: any): boolean; refusal: string }): Protocol {
+function extendedOpenai(more: { message?(wanted: Wanted): object; pieces?(wanted: Wanted): readonly object[]; call?(wanted: Wanted, index: number): object; foreign(turn: Body): boolean; refusal: string }): Protocol {
   const { message = () => ({}), pieces = () => [], call = () => ({}), foreign, refusal } = more;
   return {
     kind: 'OPENAI_COMPATIBLE',
     path: '/v1',
-    turns: ({ messages }) => messages.filter(({ tool_calls: calls }: Body) => calls).map(({ role, content, tool_calls: calls, ...rest }: Body) => ({ ...rest, calls: calls.map(({ id, type, ...each }: Body) => each) })),
+    turns: ({ messages }) => messages.filter(({ tool_calls: calls }: Body) => calls).map(({ role: _role, content: _content, tool_calls: calls, ...rest }: Body) => ({ ...rest, calls: calls.map(({ id: _id, type: _type, ...each }: Body) => each) })),
     wanted: (wanted) => ({ ...message(wanted), calls: wanted.turn.calls!.map(({ name, arguments: args }, index) => ({ function: { name, arguments: JSON.stringify(args) }, ...call(wanted, index) })) }),
     foreign,
     events: (wanted) => [
@@ -163,14 +163,14 @@ const protocols: Record<ThinkingVendor, Protocol> = {
   },
   google: extendedOpenai({
     call: ({ secret }, index) => (index === 0 ? { extra_content: { google: { thought_signature: secret } } } : {}),
-    foreign: () => false,
+    foreign: ({ calls: [first, ...others] }) => first.extra_content?.google?.thought_signature === 'skip_thought_signature_validator' && others.every((call: Body) => !call.extra_content),
     refusal: 'Function call is missing a thought_signature in functionCall parts.',
   }),
   // https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
   anthropic: {
     kind: 'ANTHROPIC',
     path: '',
-    turns: ({ messages }) => messages.map(({ content }: Body) => content).filter((content: Body) => Array.isArray(content) && content.some(({ type }: Body) => type === 'tool_use')).map((content: Body) => content.map(({ id, ...block }: Body) => block)),
+    turns: ({ messages }) => messages.map(({ content }: Body) => content).filter((content: Body) => Array.isArray(content) && content.some(({ type }: Body) => type === 'tool_use')).map((content: Body) => content.map(({ id: _id, ...block }: Body) => block)),
     wanted: ({ secret, turn: { text, calls } }) => [
       { type: 'thinking', thinking: 'Let me see. 你好', signature: secret },
       { type: 'text', text },
@@ -204,7 +204,8 @@ const protocols: Record<ThinkingVendor, Protocol> = {
     message: ({ secret }) => ({ reasoning_content: `用户想要 😀 ${secret}` }),
     // A pair of surrogates in two pieces.
     pieces: ({ secret }) => [{ reasoning_content: '' }, { reasoning_content: '用户想要 \uD83D' }, { reasoning_content: `\uDE00 ${secret}` }],
-    foreign: hasNothingMore,
+    // Reported of V4: of a turn of another model, too, and not empty.
+    foreign: ({ reasoning_content: reasoning, ...turn }) => reasoning && hasNothingMore(turn),
     refusal: 'The `reasoning_content` in the thinking mode must be passed back to the API.',
   }),
   // https://openrouter.ai/docs/guides/best-practices/reasoning-tokens
