@@ -38,17 +38,8 @@ afterAll(async () => {
   await model.close();
 });
 
-it.each([
-  ['a question', text, 'Three years.'],
-  ['an answer', 'How long does the warranty last?', text],
-])('a turn with %s of 8 KB writes at most 40 KB of checkpoints', async (_, question, answer) => {
-  const sessionId = await createSession(ada, profileId);
-  const { runId, cursor } = await sendTo(ada, sessionId, question);
-  const call = await model.call();
-  expect(call.body.messages[0]!.content).toContain('<passage n="6"');
-  expect(call.body.messages.at(-1)).toEqual({ role: 'user', content: question });
-  call.say(answer);
-  call.end();
+/** Waits for the end of the run and its checkpoints, and says how many bytes it wrote of them. */
+async function writtenBy(sessionId: string, { runId, cursor }: { runId: string; cursor: string }): Promise<number> {
   const stream = watch(ada, sessionId, cursor);
   expect(await endOf(stream, runId)).toBe('SUCCEEDED');
   stream.stop();
@@ -57,5 +48,33 @@ it.each([
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   console.info(`${bytes} bytes: ${rows.map((row) => `${row.source} ${row.bytes} in ${row.writes}`).join(', ')}`);
   expect(rows.map(({ source }) => source)).toEqual(['checkpoint_blobs', 'checkpoint_writes', 'checkpoints']);
-  expect(bytes).toBeLessThanOrEqual(bound);
+  return bytes;
+}
+
+it.each([
+  ['a question', text, 'Three years.'],
+  ['an answer', 'How long does the warranty last?', text],
+])('a turn with %s of 8 KB writes at most 40 KB of checkpoints', async (_, question, answer) => {
+  const sessionId = await createSession(ada, profileId);
+  const sent = await sendTo(ada, sessionId, question);
+  const call = await model.call();
+  expect(call.body.messages[0]!.content).toContain('<passage n="6"');
+  expect(call.body.messages.at(-1)).toEqual({ role: 'user', content: question });
+  call.say(answer);
+  call.end();
+  expect(await writtenBy(sessionId, sent)).toBeLessThanOrEqual(bound);
+});
+
+it('so does a turn with eight calls, which the model signs with 4 KB, and an answer of 8 KB', async () => {
+  const { createProfile } = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input: { name: 'T', systemPrompt: 'Answer.', retrieval: { mode: 'OFF' }, toolNames: ['current_time'] } });
+  const sessionId = await createSession(ada, createProfile.profile.id);
+  const sent = await sendTo(ada, sessionId, 'How late is it?');
+  const first = await model.call();
+  const extra = { extra_content: { google: { thought_signature: 'x'.repeat(4096) } } };
+  first.request({ name: 'current_time', arguments: {}, more: extra }, ...Array.from({ length: 7 }, () => ({ name: 'current_time', arguments: {} })));
+  const second = await model.call();
+  expect(second.body.messages.flatMap(({ tool_calls: calls = [] }) => calls.map((call) => call.extra_content))).toEqual([extra.extra_content, ...Array(7).fill(undefined)]);
+  second.say(text);
+  second.end();
+  expect(await writtenBy(sessionId, sent)).toBeLessThanOrEqual(bound);
 });

@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 /** One call of the model, as the server sees it. */
 export interface ModelCall {
   /** The request's body. */
-  readonly body: { model: string; messages: { role: string; content: string; tool_calls?: { id: string; function: { name: string; arguments: string } }[]; tool_call_id?: string }[]; tools?: { function: { name: string; description: string; parameters: any } }[] };
+  readonly body: { model: string; messages: { role: string; content: string; tool_calls?: { id: string; function: { name: string; arguments: string }; extra_content?: object }[]; tool_call_id?: string }[]; tools?: { function: { name: string; description: string; parameters: any } }[] };
   /** Sends a piece of the answer. */
   say(text: string): void;
-  /** Ends the answer by requesting calls of tools, with these arguments or this text in their place. */
-  request(...calls: { readonly name: string; readonly arguments: object | string }[]): void;
+  /** Ends the answer by requesting calls of tools, with these arguments or this text in their place, and what else a server adds to a call. */
+  request(...calls: { readonly name: string; readonly arguments: object | string; readonly more?: object }[]): void;
   /** Cuts the connection, in the middle of the answer. */
   cut(): void;
   /** Ends the answer, with usage; one of which nothing was said is "Yes.", as an empty one would be no answer. */
@@ -53,11 +53,11 @@ export async function startModelServer(): Promise<ModelServer> {
         chunk({ choices: [{ index: 0, delta: { role: 'assistant', content }, finish_reason: null }] });
       },
       request(...calls) {
-        for (const [index, { name, arguments: given }] of calls.entries()) {
+        for (const [index, { name, arguments: given, more }] of calls.entries()) {
           const text = typeof given === 'string' ? given : JSON.stringify(given);
           const half = Math.ceil(text.length / 2);
           // Every model numbers its calls from the beginning in each answer.
-          chunk({ choices: [{ index: 0, delta: { role: 'assistant', tool_calls: [{ index, id: `call_${index}`, type: 'function', function: { name, arguments: text.slice(0, half) } }] }, finish_reason: null }] });
+          chunk({ choices: [{ index: 0, delta: { role: 'assistant', tool_calls: [{ index, id: `call_${index}`, type: 'function', function: { name, arguments: text.slice(0, half) }, ...more }] }, finish_reason: null }] });
           chunk({ choices: [{ index: 0, delta: { tool_calls: [{ index, function: { arguments: text.slice(half) } }] }, finish_reason: null }] });
         }
         chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] });
