@@ -1,11 +1,12 @@
 // OpenAI's Chat Completions and Embeddings, and every server that speaks them: Ollama, vLLM, LiteLLM and others.
+import type { AIMessage } from '@langchain/core/messages';
 import type { ChatGenerationChunk } from '@langchain/core/outputs';
 import { ChatOpenAICompletions, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai';
 import { z } from 'zod';
 import type { Connection, ProviderAdapter } from './provider.ts';
 import { endpointReranker } from './rerank-endpoint.ts';
 import { createCallCounter } from './tool-calls.ts';
-import { repeatingState, tellingState, type StateCollector } from './turn-state.ts';
+import { stateOf, tellingState, type StateCollector } from './turn-state.ts';
 
 /** Passages of one request. */
 const embeddingBatch = 128;
@@ -36,18 +37,16 @@ class Completions extends ChatOpenAICompletions {
   private readonly deltas = new WeakMap<object, Delta[0]>();
 
   override _streamResponseChunks(...[messages, options, ...rest]: Parameters<ChatOpenAICompletions['_streamResponseChunks']>): AsyncGenerator<ChatGenerationChunk> {
-    const turns: Turns = new Map();
-    repeatingState(messages, turn, (message, state) => {
-      turns.set(message.tool_calls?.[0]?.id, state);
-      return message;
-    });
+    const turns: Turns = new Map(messages.flatMap((message) => {
+      const state = stateOf(message, turn);
+      return state ? [[(message as AIMessage).tool_calls?.[0]?.id, state]] : [];
+    }));
     return tellingState(super._streamResponseChunks(messages, { ...options, turns } as typeof options, ...rest), extensions((chunk) => this.deltas.get(chunk)));
   }
 
   override completionWithRetry(...[request, options]: any[]): any { // eslint-disable-line -- it has a signature for each kind of answer
     const { turns = new Map(), ...others } = (options ?? {}) as { turns?: Turns };
-    const other = otherTurn(this.model, this.clientConfig.baseURL ?? '', turns);
-    return super.completionWithRetry({ ...request, messages: request.messages.map((message: WireMessage) => extended(message, turns, other)) }, others);
+    return super.completionWithRetry({ ...request, messages: extended(request.messages, turns, otherTurn(this.model, this.clientConfig.baseURL ?? '', turns)) }, others);
   }
 
   /** Not every server says whose words it streams, and without a role LangChain drops all but the text; some call the reasoning otherwise. */
@@ -66,7 +65,7 @@ type Delta = Parameters<ChatOpenAICompletions['_convertCompletionsDeltaToBaseMes
  */
 const turn = z.object({
   message: z.object({ reasoning_content: z.string().optional(), reasoning_details: z.array(z.looseObject({})).optional() }),
-  calls: z.array(z.unknown()),
+  calls: z.array(z.object({ id: z.string(), extra_content: z.unknown().optional() })),
 });
 type Turn = z.output<typeof turn>;
 /** By the ids of their first calls. */
@@ -74,6 +73,7 @@ type Turns = Map<string | undefined, Turn>;
 
 interface WireMessage {
   readonly tool_calls?: readonly { readonly id: string }[];
+  readonly tool_call_id?: string;
 }
 
 /**
@@ -84,30 +84,43 @@ function otherTurn(model: string, baseUrl: string, turns: Turns): Turn {
   const wantsReasoning = /\b(?:deepseek|moonshot)\b/.test(baseUrl) || [...turns.values()].some(({ message }) => message.reasoning_content !== undefined);
   return {
     message: wantsReasoning ? { reasoning_content: ' ' } : {},
-    calls: /\bgemini-[3-9]/.test(model) ? [{ google: { thought_signature: 'skip_thought_signature_validator' } }] : [],
+    calls: /\bgemini-[3-9]/.test(model) ? [{ id: '', extra_content: { google: { thought_signature: 'skip_thought_signature_validator' } } }] : [],
   };
 }
 
-function extended(message: WireMessage, turns: Turns, other: Turn): WireMessage {
-  if (!message.tool_calls) return message;
-  const { message: more, calls } = turns.get(message.tool_calls[0]?.id) ?? other;
-  const tool_calls = message.tool_calls.map((call, index) => ({ ...call, ...(calls[index] != null && { extra_content: calls[index] }) }));
-  return { ...message, ...more, ...(more.reasoning_content === '' && other.message), tool_calls };
+/** The messages with what belongs to their turns. */
+function extended(messages: readonly WireMessage[], turns: Turns, other: Turn): WireMessage[] {
+  // Details of the reasoning name the calls that they belong to.
+  const names = new Map<string, string>();
+  return messages.map(({ tool_calls: calls, tool_call_id: id, ...message }) => {
+    if (!calls) return { ...message, ...(id !== undefined && { tool_call_id: names.get(id) ?? id }) };
+    const { message: more, calls: given } = turns.get(calls[0]?.id) ?? other;
+    const tool_calls = calls.map((call, index) => {
+      const { id: name, extra_content: extra } = given[index] ?? {};
+      if (more.reasoning_details && name) names.set(call.id, name);
+      return { ...call, id: names.get(call.id) ?? call.id, ...(extra != null && { extra_content: extra }) };
+    });
+    return { ...message, ...more, ...(more.reasoning_content === '' && other.message), tool_calls };
+  });
 }
 
 /** Collects it from the deltas as they were sent. */
 function extensions(deltaOf: (chunk: object) => Delta[0] | undefined): StateCollector {
   const message: Turn['message'] = {};
-  const calls: unknown[] = [];
+  const calls: Turn['calls'] = [];
   const numberOf = createCallCounter();
   return {
     add(chunk) {
       const { reasoning_content: reasoning, reasoning_details: details, tool_calls: pieces } = deltaOf(chunk) ?? {};
       if (typeof reasoning === 'string') message.reasoning_content = (message.reasoning_content ?? '') + reasoning;
       if (Array.isArray(details)) for (const detail of details) append((message.reasoning_details ??= []), detail);
-      for (const { index, id, function: called, extra_content: extra } of pieces ?? []) calls[numberOf({ index, id, name: called?.name })] ??= extra ?? null;
+      for (const { index, id, function: called, extra_content: extra } of pieces ?? []) {
+        const call = (calls[numberOf({ index, id, name: called?.name })] ??= { id: '' });
+        call.id ||= id ?? '';
+        call.extra_content ??= extra;
+      }
     },
-    state: () => (Object.keys(message).length > 0 || calls.some((call) => call != null) ? { message, calls } : null),
+    state: () => (Object.keys(message).length > 0 || calls.some(({ extra_content: extra }) => extra != null) ? { message, calls } : null),
   };
 }
 

@@ -50,14 +50,16 @@ export async function* tellingState(chunks: AsyncIterable<ChatGenerationChunk>, 
   if (state != null) yield new ChatGenerationChunk({ text: '', message: new AIMessageChunk({ content: '', additional_kwargs: { [key]: JSON.stringify(state) } }) });
 }
 
+/** For adapters: what such a message is to be repeated with. Undefined where that is nothing, or of another form: an instance of another version may have written it. */
+export function stateOf<T>({ additional_kwargs: { [key]: data } }: BaseMessage, form: z.ZodType<T>): T | undefined {
+  return typeof data === 'string' ? form.safeParse(JSON.parse(data)).data : undefined;
+}
+
 /** For adapters: the messages, those that repeat a turn with a state of this form as `repeat` makes them. */
 export function repeatingState<T>(messages: readonly BaseMessage[], form: z.ZodType<T>, repeat: (message: AIMessage, state: T) => AIMessage): BaseMessage[] {
   return messages.map((message) => {
-    const data = message.additional_kwargs[key];
-    if (typeof data !== 'string' || !AIMessage.isInstance(message)) return message;
-    // An instance of another version may have written it in another form.
-    const { data: state, success } = form.safeParse(JSON.parse(data));
-    return success ? repeat(message, state) : message;
+    const state = stateOf(message, form);
+    return state === undefined ? message : repeat(message as AIMessage, state);
   });
 }
 

@@ -116,26 +116,34 @@ const halves = (text: string): [string, string] => [text.slice(0, text.length >>
 const chunk = (delta: object, finish: string | null = null): object => ({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] });
 
 /** OpenAI's protocol with what a server adds to it: to the message, and to the calls. */
-function extendedOpenai(more: { message?(wanted: Wanted): object; pieces?(wanted: Wanted): readonly object[]; call?(wanted: Wanted, index: number): object; foreign(turn: Body): boolean; refusal: string }): Protocol {
-  const { message = () => ({}), pieces = () => [], call = () => ({}), foreign, refusal } = more;
+function extendedOpenai(more: { hasIds?: boolean; message?(wanted: Wanted): object; pieces?(wanted: Wanted): readonly object[]; call?(wanted: Wanted, index: number): object; foreign(turn: Body): boolean; refusal: string }): Protocol {
+  const { hasIds = false, message = () => ({}), pieces = () => [], call = () => ({}), foreign, refusal } = more;
   return {
     kind: 'OPENAI_COMPATIBLE',
     path: '/v1',
-    turns: ({ messages }) => messages.filter(({ tool_calls: calls }: Body) => calls).map(({ role: _role, content: _content, tool_calls: calls, ...rest }: Body) => ({ ...rest, calls: calls.map(({ id: _id, type: _type, ...each }: Body) => each) })),
-    wanted: (wanted) => ({ ...message(wanted), calls: wanted.turn.calls!.map(({ name, arguments: args }, index) => ({ function: { name, arguments: JSON.stringify(args) }, ...call(wanted, index) })) }),
+    turns: ({ messages }) =>
+      messages.flatMap(({ role: _role, content: _content, tool_calls: calls, ...rest }: Body, at: number) => {
+        if (!calls) return [];
+        const results = calls.every(({ id }: Body, index: number) => messages[at + 1 + index]?.tool_call_id === id);
+        return [{ ...rest, calls: calls.map(({ id, type: _type, ...each }: Body) => ({ ...each, ...(hasIds && { id }) })), ...(!results && { results }) }];
+      }),
+    wanted: (wanted) => ({ ...message(wanted), calls: wanted.turn.calls!.map(({ name, arguments: args }, index) => ({ function: { name, arguments: JSON.stringify(args) }, ...call(wanted, index), ...(hasIds && { id: idOf(index) }) })) }),
     foreign,
     events: (wanted) => [
       ...pieces(wanted).map((piece) => chunk({ role: 'assistant', content: null, ...piece })),
       chunk({ content: wanted.turn.text }),
       // Google numbers all calls alike.
-      ...(wanted.turn.calls ?? []).map(({ name, arguments: args }, index) => chunk({ tool_calls: [{ index: 0, id: `id_${wanted.secret.length}_${index}`, type: 'function', function: { name, arguments: JSON.stringify(args) }, ...call(wanted, index) }] })),
+      ...(wanted.turn.calls ?? []).map(({ name, arguments: args }, index) => chunk({ tool_calls: [{ index: 0, id: idOf(index), type: 'function', function: { name, arguments: JSON.stringify(args) }, ...call(wanted, index) }] })),
       chunk({}, wanted.turn.calls ? 'tool_calls' : 'stop'),
     ],
     refusal: { error: { message: refusal, type: 'invalid_request_error', code: 'invalid_request_error' } },
   };
 }
 
-const hasNothingMore = (turn: Record<string, unknown>): boolean => Object.keys(turn).join() === 'calls' && (turn['calls'] as object[]).every((call) => Object.keys(call).join() === 'function');
+/** Models number their calls anew in each turn. */
+const idOf = (index: number): string => `tool_${index}`;
+
+const hasNothingMore = (turn: Record<string, unknown>): boolean => Object.keys(turn).join() === 'calls' && (turn['calls'] as Body[]).every(({ id: _id, ...call }: Body) => Object.keys(call).join() === 'function');
 
 const protocols: Record<ThinkingVendor, Protocol> = {
   // https://ai.google.dev/gemini-api/docs/thought-signatures: of several calls at once the first has the signature.
@@ -190,7 +198,7 @@ const protocols: Record<ThinkingVendor, Protocol> = {
       { type: 'content_block_start', index: 2, content_block: { type: 'redacted_thinking', data: secret } },
       { type: 'content_block_stop', index: 2 },
       ...calls.flatMap(({ name, arguments: args }, index) => [
-        { type: 'content_block_start', index: index + 3, content_block: { type: 'tool_use', id: `toolu_${secret.length}_${index}`, name, input: {} } },
+        { type: 'content_block_start', index: index + 3, content_block: { type: 'tool_use', id: idOf(index), name, input: {} } },
         ...halves(JSON.stringify(args)).map((half) => ({ type: 'content_block_delta', index: index + 3, delta: { type: 'input_json_delta', partial_json: half } })),
         { type: 'content_block_stop', index: index + 3 },
       ]),
@@ -210,11 +218,13 @@ const protocols: Record<ThinkingVendor, Protocol> = {
   }),
   // https://openrouter.ai/docs/guides/best-practices/reasoning-tokens
   openrouter: extendedOpenai({
-    message: ({ secret }) => ({ reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', text: 'Let me see.', signature: secret }, { type: 'reasoning.encrypted', index: 1, id: 'r1', data: secret }] }),
+    // What is encrypted names the call that it belongs to.
+    hasIds: true,
+    message: ({ secret }) => ({ reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', text: 'Let me see.', signature: secret }, { type: 'reasoning.encrypted', index: 1, id: idOf(0), data: secret }] }),
     pieces: ({ secret }) => [
       { reasoning: 'Let me', reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', text: 'Let me' }] },
       { reasoning: ' see.', reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', text: ' see.', signature: null }] },
-      { reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', signature: secret }, { type: 'reasoning.encrypted', index: 1, id: 'r1', data: secret }] },
+      { reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'f', signature: secret }, { type: 'reasoning.encrypted', index: 1, id: idOf(0), data: secret }] },
     ],
     foreign: hasNothingMore,
     refusal: 'Reasoning is missing.',
