@@ -31,6 +31,8 @@ const progress = z.object({
   isDone: z.boolean(),
 });
 type Progress = z.output<typeof progress>;
+/** How far it is then, and what the model wants back with the turn that it took, if it was asked. */
+type Next = Progress & { readonly state?: TurnState };
 const begun: Progress = { turns: 0, pending: [], wasInvalid: false, isDone: false };
 
 const config = promptConfig.extend({
@@ -68,7 +70,7 @@ export const toolCallerNode = defineNode({
   },
 });
 
-async function askModel(run: RunScope, at: Progress, input: Input, config: Config): Promise<Progress & { state?: TurnState }> {
+async function askModel(run: RunScope, at: Progress, input: Input, config: Config): Promise<Next> {
   if (at.turns === config.maxSteps) throw new StepLimitError(`The model called tools in ${at.turns} turns and still did not answer. Ask for less at once, or raise maxSteps of the node "${run.node}".`);
   const tools = toolsOf(run, config.toolNames);
   const { messages } = await composePrompt(run, input, config);
@@ -85,18 +87,19 @@ async function askModel(run: RunScope, at: Progress, input: Input, config: Confi
   if (invalid && at.wasInvalid) {
     throw new GenericError('VALIDATION_FAILED', `The model was told what was wrong with its call, and called the tool ${JSON.stringify(invalid.name.slice(0, 100))} wrongly again. ${invalid.error}`);
   }
-  const pending = calls.flatMap(({ callId, status }) => (status === 'PENDING' ? [callId] : []));
-  return { turns, pending, wasInvalid: invalid !== undefined, isDone: false, ...keepable(run, answer) };
+  return { turns, pending: calls.flatMap(({ callId, status }) => (status === 'PENDING' ? [callId] : [])), wasInvalid: invalid !== undefined, isDone: false, ...keepable(run, answer) };
 }
 
-function keepable(run: RunScope, { modelId, state }: ChatAnswer): { state?: TurnState } {
-  const bytes = state ? Buffer.byteLength(state.data) : 0;
-  if (state && bytes <= maxTurnStateBytes) return { state };
-  if (state) run.ctx.log.warn({ runId: run.runId, modelId, bytes, maxBytes: maxTurnStateBytes }, 'what a model wants back with its calls is too large, and left out');
+/** Checkpoints hold it: a model's server may not make them as large as it likes. */
+function keepable(run: RunScope, { modelId, state }: ChatAnswer): Pick<Next, 'state'> {
+  if (!state) return {};
+  const bytes = Buffer.byteLength(state.data);
+  if (bytes <= maxTurnStateBytes) return { state };
+  run.ctx.log.warn({ runId: run.runId, modelId, bytes, maxBytes: maxTurnStateBytes }, 'what a model wants back with its calls is too large, and left out');
   return {};
 }
 
-async function callNext(run: RunScope, at: Progress, passages: { n: number; chunkId: string }[]): Promise<Progress & { state?: undefined }> {
+async function callNext(run: RunScope, at: Progress, passages: { n: number; chunkId: string }[]): Promise<Next> {
   const [callId, ...pending] = at.pending;
   const call = run.said().find((part) => part.type === 'toolCall' && part.callId === callId);
   const tool = call?.type === 'toolCall' ? run.ctx.app.tools.get(call.name) : undefined;

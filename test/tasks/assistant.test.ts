@@ -237,6 +237,13 @@ describe('with a model that calls functions', () => {
     expect(await tasksOf(ada)).toHaveLength(1);
   });
 
+  it('gives a wrong call back with what the model signed it with', async () => {
+    const more = { extra_content: { google: { thought_signature: 'signed' } } };
+    respond = (call, turn) => call.request({ name: 'create_task', arguments: { title: turn === 1 ? 7 : 'Right' }, more });
+    expect(await say(ada, 'please')).toMatchObject({ status: 'SUCCEEDED' });
+    expect(calls[1]!.body.messages.flatMap(({ tool_calls: requested = [] }) => requested)).toMatchObject([more]);
+  });
+
   it('keeps tasks in the answers of any profile that names the tools, and asks before it deletes', async () => {
     const input = { name: 'P', systemPrompt: 'Help.', retrieval: { mode: 'OFF' }, toolNames: ['create_task', 'find_tasks', 'update_task', 'delete_task'] };
     const { createProfile } = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } userErrors { message } } }', { input });
