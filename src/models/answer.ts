@@ -5,6 +5,7 @@ import { isAskingWord } from '../text/asking.ts';
 import { wordCount } from '../text/counts.ts';
 import { language } from '../text/language.ts';
 import { sentences, type Range } from '../text/sentences.ts';
+import { isSmallTalk } from '../text/small-talk.ts';
 import { tokenize, words } from '../text/tokenise.ts';
 
 /** A passage of a document as the prompt numbers it; passages are given best first. */
@@ -34,7 +35,7 @@ export function composeAnswer(question: string, passages: readonly Passage[]): A
   const isAboutTheWhole = asked.every(isAskingWord);
   const chosen = isAboutTheWhole ? opening(found) : best(asked, found);
   const quotations = fit(chosen, asked, passages);
-  if (quotations.length === 0) return { text: refusal(question, passages), sentences: [] };
+  if (quotations.length === 0) return { text: inLanguageOf(question, passages, isSmallTalk(question) ? invitations : refusals), sentences: [] };
   const text = quotations.map(({ n, start, end }) => `${textOf(passages, n).slice(start, end)} [${n}]`).join(' ');
   return { text, sentences: quotations };
 }
@@ -203,8 +204,17 @@ const refusals: Readonly<Record<string, string>> = {
   zh: '文档中没有这个问题的答案。',
 };
 
+const invitations: Readonly<Record<string, string>> = {
+  en: 'I answer questions from the documents, in their own words. What would you like to know?',
+  de: 'Ich beantworte Fragen aus den Dokumenten, in deren Worten. Was möchten Sie wissen?',
+  fr: 'Je réponds aux questions à partir des documents, avec leurs propres mots. Que souhaitez-vous savoir ?',
+  es: 'Respondo preguntas a partir de los documentos, con sus propias palabras. ¿Qué desea saber?',
+  ar: 'أجيب عن الأسئلة من المستندات وبكلماتها. ماذا تود أن تعرف؟',
+  zh: '我根据文档原文回答问题。您想了解什么？',
+};
+
 /** In the question's language, or that of the passages where the question is too short to tell. */
-function refusal(question: string, passages: readonly Passage[]): string {
+function inLanguageOf(question: string, passages: readonly Passage[], texts: Readonly<Record<string, string>>): string {
   const code = language(question) ?? language(passages.map(({ text }) => text).join('\n').slice(0, 4_000)) ?? 'en';
-  return refusals[code] ?? refusals['en'] ?? '';
+  return texts[code] ?? texts['en'] ?? '';
 }

@@ -35,12 +35,18 @@ describe('an answer by quotation', () => {
 
   test('says plainly, without a number, that the documents hold no answer', () => {
     for (const [question, passages] of [
-      ['What is the boiling point of mercury?', bridge], ['Who built the bridge?', []], ['???', bridge], ['', bridge],
+      ['What is the boiling point of mercury?', bridge], ['Who built the bridge?', []],
     ] as const) {
       expect(composeAnswer(question, passages)).toEqual({ text: 'The documents hold no answer to this question.', sentences: [] });
     }
     expect(composeAnswer('Wie heißt die Hauptstadt von Peru und wie viele Menschen leben dort heute eigentlich?', bridge).text)
       .toBe('Die Dokumente enthalten keine Antwort auf diese Frage.');
+  });
+
+  test('says what it is there for when nothing is asked', () => {
+    const invitation = 'I answer questions from the documents, in their own words. What would you like to know?';
+    for (const message of ['Good morning!', 'Thanks', '???', '']) expect(composeAnswer(message, []), message).toEqual({ text: invitation, sentences: [] });
+    expect(composeAnswer('谢谢', [{ n: 1, text: '黑豹队排名第六。贾里德有136次擒杀。' }]).text).toBe('我根据文档原文回答问题。您想了解什么？');
   });
 
   test('tells what a document is about by its first sentences', () => {

@@ -73,7 +73,7 @@ describe('the offline chat model', () => {
   });
 
   test('ignores passages that are not passages', async () => {
-    const message = new HumanMessage({ content: 'Who?', additional_kwargs: { passages: [null, 7, { n: 'x' }, { text: 3 }] } });
+    const message = new HumanMessage({ content: 'Who built it?', additional_kwargs: { passages: [null, 7, { n: 'x' }, { text: 3 }] } });
     expect((await new OfflineChatModel().invoke([message])).text).toBe('The documents hold no answer to this question.');
   });
 });
