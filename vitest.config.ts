@@ -37,12 +37,12 @@ export default defineConfig({
       {
         // Two at a time, so that one waits while the other works; the whole counts of a soak one after the other.
         extends: true,
-        test: { name: 'recovery', include: waiting, isolate: false, maxWorkers: process.env['SOAK'] ? 1 : 2, sequence: { groupOrder: 1 } },
+        test: { name: 'recovery', include: waiting, maxWorkers: process.env['SOAK'] ? 1 : 2, sequence: { groupOrder: 1 } },
       },
       {
         // Several processes each, and figures that are measured: one file after the other, when nothing else runs.
         extends: true,
-        test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: waiting, isolate: false, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: waiting, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
