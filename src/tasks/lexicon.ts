@@ -22,7 +22,7 @@ export const createVerbs = new Phrases(`
 export const vagueCreateVerbs = new Phrases('make, start, begin, update, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, get me a, input, track, compose, form, generate');
 
 /** "an item to be added", "my calendar has to be updated with". */
-export const createdForms = new Phrases('to be added, be added, to be created, be created, to be updated with, be updated with, to be set, to be scheduled, to be put, to be included, to be noted');
+export const createdForms = new Phrases('to be added, be added, to be created, be created, to be updated with, be updated with, to be set, to be scheduled, to be put, to be included, to be noted, added to my, added to the, added on my, put on my, put on the');
 
 /** Phrases that ask for a reminder, whatever stands beside them. */
 export const remindPhrases = new Phrases(`
@@ -47,7 +47,7 @@ export const partingVerbs = new Phrases('take, cross, strike, scratch, turn, swi
 
 /** The same, said of the thing: "this event to be removed", "is no longer needed". */
 export const deletedForms = new Phrases(`
-  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied
+  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied, come off, comes off
 `);
 
 /** Verbs that ask to see something. */

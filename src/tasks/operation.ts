@@ -34,12 +34,17 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   const overruled = change !== null && change.confidence < 0.9 && laterCommand(words, head + 1, 'anywhere')?.operation === 'delete';
   if (change && !overruled) return { ...decided('update', change.confidence), change };
 
-  const asks = ((questionWords.at(words, head) > 0 && !hasSomething(words, head)) || showVerbs.at(words, head) > 0) && !remindsOfDuty(words, head, whens);
+  const asks = (asksFor(words, head, whens) || tagQuestions.at(words, lastTag(words)) > 0) && !remindsOfDuty(words, head, whens);
   if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !asks) return decided('create', 0.95);
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
   if (partsFrom(words, head) && about.core) return decided('delete', 0.85);
-  if (deleteVerbs.at(words, head) > 0) return takesAway(words, head, about) ? decided('delete', about.core ? 0.95 : 0.7) : decided('none', 0.6);
-  if (!asks && ((about.core && unwanted.find(words) >= 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
+  if (deleteVerbs.at(words, head) > 0) {
+    if (takesAway(words, head, about)) return decided('delete', about.core ? 0.95 : 0.7);
+    // "take out the trash on thursday", "clean the garage this weekend"
+    return whens.length > 0 && !about.other ? decided('create', 0.6) : decided('none', 0.6);
+  }
+  const needless = unwanted.find(words) >= 0;
+  if (!asks && ((needless && (about.core || noLonger.find(words) >= 0)) || (words[head]?.word === 'no' && coreNouns.find(words, head + 1, head + 4) > 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
   if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) return decided('none', 0.7);
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
   // "tell me about my appointment an hour before it"
@@ -56,13 +61,16 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   }
   if (otherVerbs.at(words, head) > 0 && !about.core) return decided('none', 0.7);
   if (calendars.at(words, head) > 0 && onlyWhen(words, head + 1, whens)) return decided('query', 0.7);
-  if (createVerbs.at(words, head) > 0) {
-    if (about.core && (deletedForms.find(words, head) >= 0 || (words[head]?.word === 'make' && /^(?:clear|empty|free|blank)$/.test(words.at(-1)?.word ?? '')))) return decided('delete', 0.7);
+  if (createVerbs.at(words, head) > 0 || (words[head]?.word === 'mark' && whens.some(({ from }) => from === head + 1 || (from === head + 2 && words[head + 1]?.word === 'down')))) {
+    if ((about.core && deletedForms.find(words, head) >= 0) || makesEmpty(words, head, whens)) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
-    if (whens.length > 0 && (about.event ? vagueCreateVerbs.at(words, head) === 0 : planning.at(words, head) > 0)) return decided('create', 0.7);
+    const length = createVerbs.at(words, head);
+    const named = about.event && (vagueCreateVerbs.at(words, head) === 0 || eventNouns.find(words, head + length, head + length + 3) >= 0);
+    if (whens.length > 0 && (named || planning.at(words, head) > 0)) return decided('create', 0.7);
     if (about.other || (words[head]?.word === 'new' && !about.event)) return decided('none', 0.6);
     if (about.event || whens.length > 0) return decided('create', 0.8);
-    return vagueCreateVerbs.at(words, head) >= createVerbs.at(words, head) ? decided('none', 0.5) : decided('create', 0.5);
+    const duty = dutyVerbs.at(words, head) > 0 && vagueDutyVerbs.at(words, head) === 0;
+    return vagueCreateVerbs.at(words, head) >= length && !duty ? decided('none', 0.5) : decided('create', 0.5);
   }
   if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
   if (deletedForms.find(words) >= 0 && (about.core || about.event || whens.length > 0)) return decided('delete', 0.7);
@@ -72,7 +80,8 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   return undirected(words, head, whens, about);
 }
 
-const unwanted = new Phrases("no need for, no need of, i don't want any, i do not want any, i dont want any, i don't need, i do not need, i dont need, i no longer need, i don't want the, i do not want the, i don't want my, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing");
+const unwanted = new Phrases("no need for, no need of, don't want any, do not want any, dont want any, don't need, do not need, dont need, no longer need, no longer want, don't want the, do not want the, don't want my, don't want to be, do not want to be, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, should not contain, shouldn't contain, should not have, should not include");
+const noLonger = new Phrases('anymore, any more, any longer, no longer');
 const calledOff = new Phrases("no longer attending, won't be, will not be, not going to the, not going to my, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 /** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */
@@ -81,6 +90,26 @@ function hasSomething(words: readonly Word[], head: number): boolean {
   // "have my calendar remind me"
   if (words.some(({ word }, at) => at > head && /^(?:remind|notify|alert)$/.test(word) && /^(?:me|us)$/.test(words[at + 1]?.word ?? ''))) return true;
   return !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
+}
+
+/** "what …", "show me …"; but "go to the party", "repeat it every tuesday" and "could milk be added" want something done. */
+function asksFor(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  if (questionWords.at(words, head) > 0) return !hasSomething(words, head);
+  const verb = words[head]?.word ?? '';
+  if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
+  return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || viewed.find(words, head + 1, head + 7) >= 0;
+}
+
+const viewed = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, task, tasks, meetings, appointments, notes, detail, details, info, information, settings');
+/** "i have a meeting at noon, don't i": what ends a statement and asks whether it is so. */
+const tagQuestions = new Phrases("don't i, do i, am i, aren't i, haven't i, have i, is it, isn't it, isn't there, is there, aren't there, right, correct");
+
+/** Where a tag would begin at the end of a statement of at least four words; past the end when there is none. */
+function lastTag(words: readonly Word[]): number {
+  let end = words.length;
+  while (end > 0 && isMark(words[end - 1]?.word)) end--;
+  for (let at = Math.max(4, end - 2); at < end; at++) if (at + tagQuestions.at(words, at) === end) return at;
+  return words.length;
 }
 
 const halts = new Phrases('cancel, stop, abort, halt, quit, cease, cancel it, cancel that, cancel this, stop it, stop that, stop this');
@@ -101,6 +130,12 @@ function bringsNew(words: readonly Word[], head: number): boolean {
 
 function restIsEmpty(words: readonly Word[], from: number): boolean {
   return words.slice(from).every(({ word }) => isMark(word) || /^(?:please|now|thanks|right|here|everything|immediately)$/.test(word));
+}
+
+/** "make my friday clear", "make sure my calendar is completely empty". */
+function makesEmpty(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  const empties = words.findIndex(({ word }, at) => at > head && /^(?:clear|empty|blank)$/.test(word) && words[at - 1]?.word !== 'new' && words[at - 1]?.word !== 'a');
+  return words[head]?.word === 'make' && empties > 0 && (calendarNames.find(words) >= 0 || (empties === words.length - 1 && whens.length > 0));
 }
 
 /** "take milk off my list", "turn the alarm off": a verb whose particle comes within a few words. */
@@ -134,7 +169,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
   // "milk on the shopping list" puts it there; "the shopping list" looks at it.
   const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^lists?$/.test(later.word)) && words[at + 1]?.word !== 'do');
-  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (!dated && nextNouns.find(words) === head) || (!placed && /^(?:list|lists)$/.test(words.findLast(({ word }) => !isMark(word) && word !== 'please')?.word ?? '') && words.length > 1));
+  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (!dated && nextNouns.find(words) === head) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
   if (about.core) {
     // "i need a grocery list": what is wanted with an "a" is not there yet.
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
@@ -146,6 +181,16 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
   if (dated && statements.find(words) >= 0) return decided('create', 0.5);
   return decided('none', 0.5);
+}
+
+/** The last word before marks, "please", and "for today" at the end. */
+function lastNoun(words: readonly Word[], whens: readonly When[]): number {
+  let at = words.length - 1;
+  while (at > 0 && (isMark(words[at]?.word) || words[at]?.word === 'please')) at--;
+  const when = whens.find(({ to }) => to === at + 1);
+  if (when && when.from > 0) at = when.from - 1;
+  while (when && at > 0 && /^(?:for|on|of)$/.test(words[at]?.word ?? '')) at--;
+  return at;
 }
 
 const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
@@ -231,7 +276,7 @@ function remindsOfDuty(words: readonly Word[], head: number, whens: readonly Whe
 /** Whether a verb of taking away is about tasks: "clean my calendar", "delete item four", but not "turn off the lights", "clean the floor". */
 function takesAway(words: readonly Word[], head: number, about: Subjects): boolean {
   if (about.core) return true;
-  if (weakDelete.at(words, head) > 0) return about.event && !about.other;
+  if (weakDelete.at(words, head) >= deleteVerbs.at(words, head)) return about.event && !about.other;
   return true;
 }
 
