@@ -5,6 +5,7 @@ import {
   prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs, vagueDutyVerbs,
 } from './lexicon.ts';
 import { changeOf, type ChangePlace } from './change.ts';
+import { findPriority } from './priority.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Word } from './words.ts';
 
@@ -23,7 +24,7 @@ export interface Decision {
 export function decide(words: readonly Word[], whens: readonly When[]): Decision {
   const head = commandStart(words, whens);
   const decided = (operation: Operation, confidence: number, at = head): Decision => ({ operation, confidence, head: at });
-  if (words.every(({ word }) => isMark(word))) return decided('none', 1);
+  if (words.every(({ word }) => isMark(word))) return nods(words) ?? decided('none', 1);
 
   const said = feedback(words);
   if (said) return decided(said.operation, said.confidence, 0);
@@ -100,7 +101,7 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || viewed.find(words, head + 1, head + 7) >= 0;
 }
 
-const viewed = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, task, tasks, meetings, appointments, notes, detail, details, info, information, settings');
+const viewed = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, meetings, appointments, notes, details');
 /** "i have a meeting at noon, don't i": what ends a statement and asks whether it is so. */
 const tagQuestions = new Phrases("don't i, do i, am i, aren't i, haven't i, have i, is it, isn't it, isn't there, is there, aren't there, right, correct");
 
@@ -218,12 +219,29 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
   return {
     core: !local && (coreNouns.find(words, lists) >= 0 || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
-    own: timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0),
+    own: (timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0)) || asksForTime(words, head, whens),
     duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || (whens[0]?.from === 1 && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
 
+/** "what's next", "what is on friday", "tell me about tomorrow", "how does next week look", "what's the date of the gala". */
+function asksForTime(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  if (dutyTimes.at(words, head) > 0) return true;
+  const of = dateOf.find(words, head);
+  if (of > 0 && words[of - 1]?.word !== 'birth') return whens.every(({ from }) => from !== of + dateOf.at(words, of) && from !== of + dateOf.at(words, of) + 1);
+  let at = head + lookAhead.at(words, head);
+  if (at === head) return false;
+  if (/^(?:on|up|for|about)$/.test(words[at]?.word ?? '')) at++;
+  const when = whens.find(({ from }) => from === at);
+  let end = when?.to ?? at;
+  while (end < words.length && (isMark(words[end]?.word) || /^(?:look|like|please|for|me)$/.test(words[end]?.word ?? ''))) end++;
+  return end === words.length;
+}
+
+const dateOf = new Phrases('date of, date for');
+const dutyTimes = new Phrases('when do i have to, when do i need to, when must i, what time do i have to, what time do i need to, where do i have to, where do i need to');
+const lookAhead = new Phrases("what 's next, what is next, whats next, what 's on, what is on, whats on, what 's on my plate, what is on my plate, whats on my plate, what 's up next, what comes next, tell me about, what about, how about, how does, how is, how 's, what does");
 const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
 const calendarNames = new Phrases('calendar, my schedule, my agenda, my list');
 const calendars = new Phrases('calendar, schedule, agenda, diary, my calendar, my schedule, my agenda, my diary, my list');
@@ -235,6 +253,9 @@ function onlyWhen(words: readonly Word[], from: number, whens: readonly When[]):
   return when !== undefined && when.from - from <= 2 && whens.at(-1)?.to === end && words.slice(from, when.from).every(({ word }) => /^(?:for|on|of|the|in)$/.test(word));
 }
 
+const hedges = new Phrases('is there a way to, is there any way to, are there ways to, are there any ways to, is there a way i can, is there a way you can');
+const doubts = new Phrases("i forgot, i forget, i've forgotten, i don't remember, i can't remember, i cannot remember, i don't know, i do not know, i dont know, i'm not sure, i am not sure, i wonder, i was wondering");
+
 /** Where the command begins: after greetings, politeness and wishes. */
 function commandStart(words: readonly Word[], whens: readonly When[]): number {
   const whenAt = new Map(whens.map((when) => [when.from, when]));
@@ -245,13 +266,22 @@ function commandStart(words: readonly Word[], whens: readonly When[]): number {
       at = when.to;
       continue;
     }
-    // "urgent: call the plumber"
-    if (isMark(words[at]?.word) || (/^(?:urgent|important|asap|todo|reminder|task)$/.test(words[at]?.word ?? '') && /^[:,!-]$/.test(words[at + 1]?.word ?? ''))) {
-      at++;
+    // "urgent: call the plumber", "high priority, fix the bug"
+    const urgency = findPriority(words, at, at + 3)?.range;
+    const label = urgency?.from === at ? urgency.to : at + 1;
+    if (isMark(words[at]?.word) || ((urgency?.from === at || /^(?:todo|reminder|task)$/.test(words[at]?.word ?? '')) && /^[:,!-]$/.test(words[label]?.word ?? ''))) {
+      at = isMark(words[at]?.word) ? at + 1 : label;
       continue;
     }
     // "don't forget to" and "remember to" are prefixes of a duty, and a request for a reminder by themselves.
     if (remindPhrases.at(words, at) > 0) break;
+    // "is there a way to clear my calendar", "i forgot when my appointment is"
+    const hedge = hedges.at(words, at);
+    const doubt = doubts.at(words, at);
+    if ((hedge > 0 && commandAt(words, at + hedge)) || (doubt > 0 && questionWords.at(words, at + doubt) > 0)) {
+      at += Math.max(hedge, doubt);
+      continue;
+    }
     const length = prefixes.at(words, at);
     if (length === 0 || (words[at]?.word === 'let' && /^(?:know|see|hear)$/.test(words[at + length]?.word ?? ''))) break;
     // "do i have", "now what": a question is not a prefix; "i need milk" keeps its verb.
@@ -303,8 +333,20 @@ const commandLeads = new Set([...andLeads, 'you', 'to']);
 const plainCreate = new Phrases('put it, put them, put that, put this, add, create, schedule a, schedule an, schedule event, set a, set an, insert');
 const secondCreate = new Phrases('add, create, make a, make an, put, schedule, set a, set an, set up, set it, set the, insert, include, book, write, note');
 
+const corrections = new Phrases('i said, i meant, i asked for, i told you');
+
+/** A thumb up or down. */
+function nods(words: readonly Word[]): Decision | null {
+  const thumb = words.find(({ word }) => /^[👍👌✅👎❌]$/u.test(word));
+  return thumb ? { operation: /[👎❌]/u.test(thumb.word) ? 'reject' : 'confirm', confidence: 0.9, head: 0 } : null;
+}
+
 /** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */
 function feedback(words: readonly Word[]): { operation: 'confirm' | 'reject'; confidence: number } | null {
+  // "i said friday, not monday"
+  const start = words.findIndex(({ word }) => !isMark(word) && !/^(?:no|olly|alexa|siri|hey|ok|okay|sorry)$/.test(word));
+  if (corrections.at(words, start) > 0 && words.some(({ word }, at) => at > start && word === 'not')) return { operation: 'reject', confidence: 0.7 };
+  if (remindPhrases.find(words) >= 0 || viewed.find(words) >= 0) return null;
   let known = 0;
   let all = 0;
   let approving = 0;
