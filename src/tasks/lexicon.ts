@@ -19,7 +19,7 @@ export const createVerbs = new Phrases(`
 `);
 
 /** Verbs among them that make many things besides tasks: alone, without a noun of the domain or a time, they say nothing. */
-export const vagueCreateVerbs = new Phrases('make, start, begin, update, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, get me a, input, track, compose, form, generate');
+export const vagueCreateVerbs = new Phrases('make, start, begin, update, turn on, switch on, keep, fix, build, produce, prepare, attach, throw, stick, pop, repeat, enable, activate, flag, upload, import, store, sync, draft, place, block, write, get me a, input, track, compose, form, generate');
 
 /** "an item to be added", "my calendar has to be updated with". */
 export const createdForms = new Phrases('to be added, be added, to be created, be created, to be updated with, be updated with, to be set, to be scheduled, to be put, to be included, to be noted, added to my, added to the, added on my, put on my, put on the');
@@ -33,7 +33,7 @@ export const remindPhrases = new Phrases(`
 
 /** Verbs that take something away. */
 export const deleteVerbs = new Phrases(`
-  delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
+  delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, undo, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
   abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
   do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, free up, ignore, throw away, throw out, forget the, forget my, forget alarm, rid

@@ -46,7 +46,11 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   }
   const needless = unwanted.find(words) >= 0;
   if (!asks && ((needless && (about.core || noLonger.find(words) >= 0)) || (words[head]?.word === 'no' && coreNouns.find(words, head + 1, head + 4) > 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
-  if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) return decided('none', 0.7);
+  // "send the report to anna by friday" is a duty; "send …" without a day, or anything of mail, is not.
+  if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) {
+    const day = whens.find(({ kind, to }) => kind === 'date' && to === lastNoun(words, []) + 1);
+    return day && dutyVerbs.at(words, head) > 0 && otherNouns.find(words, head + 1) < 0 ? decided('create', 0.5) : decided('none', 0.7);
+  }
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
   // "tell me about my appointment an hour before it"
   if (asks && tellMe.at(words, head) > 0 && whens.some(({ kind }) => kind === 'lead')) return decided('create', 0.7);
@@ -98,7 +102,7 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   if (questionWords.at(words, head) > 0) return !hasSomething(words, head);
   const verb = words[head]?.word ?? '';
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
-  return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || viewed.find(words, head + 1, head + 7) >= 0;
+  return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (viewed.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0);
 }
 
 const viewed = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, meetings, appointments, notes, details');
@@ -216,14 +220,18 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
   const other = otherNouns.find(words) >= 0;
   // "events near me" are not those of the calendar.
   const local = nearby.find(words) >= 0 && calendarNames.find(words) < 0;
+  // "the two plans", "is the rent due": of tasks only when they are one's own or a time is named.
+  const named = coreNouns.find(words, lists) >= 0 && (mine || timed || words.some((_, at) => at >= lists && coreNouns.at(words, at) > 0 && sharedNouns.at(words, at) === 0) || questionWords.at(words, head) === 0);
   return {
-    core: !local && (coreNouns.find(words, lists) >= 0 || words.some(({ word }) => /^#[^#]/.test(word))),
+    core: !local && (named || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
     own: (timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0)) || asksForTime(words, head, whens),
     duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || (whens[0]?.from === 1 && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
+
+const sharedNouns = new Phrases('plan, plans, planned, booked, due, notes, entry, entries, assignment, assignments, notification, notifications, item, items, engagement, engagements, commitments, catalogue, register, schedule, schedules, scheduled');
 
 /** "what's next", "what is on friday", "tell me about tomorrow", "how does next week look", "what's the date of the gala". */
 function asksForTime(words: readonly Word[], head: number, whens: readonly When[]): boolean {
