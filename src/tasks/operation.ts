@@ -48,8 +48,9 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (!asks && ((needless && (about.core || noLonger.find(words) >= 0)) || (words[head]?.word === 'no' && coreNouns.find(words, head + 1, head + 4) > 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
   // "send the report to anna by friday" is a duty; "send …" without a day, or anything of mail, is not.
   if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) {
+    if (sentToOneself.find(words, head + 1, head + 5) > 0) return decided('create', 0.8);
     const day = whens.find(({ kind, to }) => kind === 'date' && to === lastNoun(words, []) + 1);
-    return day && dutyVerbs.at(words, head) > 0 && otherNouns.find(words, head + 1) < 0 ? decided('create', 0.5) : decided('none', 0.7);
+    return day && words[head]?.word === 'send' && otherNouns.find(words, head + 1) < 0 ? decided('create', 0.5) : decided('none', 0.7);
   }
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
   // "tell me about my appointment an hour before it"
@@ -97,9 +98,12 @@ function hasSomething(words: readonly Word[], head: number): boolean {
   return !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
 }
 
+const sentToOneself = new Phrases('reminder, reminders, alert, alerts, notification, notifications, invite, invites, invitation, invitations, meeting request');
+
 /** "what …", "show me …"; but "go to the party", "repeat it every tuesday" and "could milk be added" want something done. */
 function asksFor(words: readonly Word[], head: number, whens: readonly When[]): boolean {
-  if (questionWords.at(words, head) > 0) return !hasSomething(words, head);
+  // "i want to do the laundry" asks nothing.
+  if (questionWords.at(words, head) > 0 && words[head - 1]?.word !== 'to') return !hasSomething(words, head);
   const verb = words[head]?.word ?? '';
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
   return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (viewed.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0);
@@ -130,7 +134,7 @@ function awaits(words: readonly Word[], head: number): boolean {
 /** "open a new list", "bring up a blank list": what is new cannot be shown. */
 function bringsNew(words: readonly Word[], head: number): boolean {
   const at = head + navigation.at(words, head);
-  return at > head && /^(?:a|an|another)$/.test(words[at]?.word ?? '') && /^(?:new|fresh|blank)$/.test(words[at + 1]?.word ?? '');
+  return at > head && /^(?:a|an|another)$/.test(words[at]?.word ?? '') && (/^(?:new|fresh|blank)$/.test(words[at + 1]?.word ?? '') || (words[head]?.word === 'open' && coreNouns.at(words, at + 1) > 0));
 }
 
 function restIsEmpty(words: readonly Word[], from: number): boolean {
@@ -158,9 +162,8 @@ function partsFrom(words: readonly Word[], head: number): boolean {
 function remindsLater(words: readonly Word[], head: number, whens: readonly When[]): boolean {
   const length = tellMe.at(words, head);
   if (length === 0) return false;
-  let at = head + length;
-  if (/^(?:on|at|in|by)$/.test(words[at]?.word ?? '')) at++;
-  const when = whens.find(({ from }) => from === at);
+  const at = head + length;
+  const when = whens.find(({ from }) => from === at || (from === at + 1 && /^(?:on|at|in|by)$/.test(words[at]?.word ?? '')));
   return when !== undefined && /^(?:to|that)$/.test(words[when.to]?.word ?? '');
 }
 
@@ -180,11 +183,12 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
     return decided('create', dated ? 0.7 : 0.5);
   }
+  if (words[head]?.word === 'my' && /^(?:plans?|planning)$/.test(words[lastNoun(words, whens)]?.word ?? '')) return decided('query', 0.6);
   if (dated && (appointed.find(words) >= 0 || outings.find(words) >= 0)) return decided('create', 0.6);
   if (about.other) return decided('none', 0.6);
   if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
-  if (dated && statements.find(words) >= 0) return decided('create', 0.5);
+  if ((dated && statements.find(words) >= 0) || (about.event && words.length <= 5)) return decided('create', 0.5);
   return decided('none', 0.5);
 }
 
@@ -249,10 +253,10 @@ function asksForTime(words: readonly Word[], head: number, whens: readonly When[
 
 const dateOf = new Phrases('date of, date for');
 const dutyTimes = new Phrases('when do i have to, when do i need to, when must i, what time do i have to, what time do i need to, where do i have to, where do i need to');
-const lookAhead = new Phrases("what 's next, what is next, whats next, what 's on, what is on, whats on, what 's on my plate, what is on my plate, whats on my plate, what 's up next, what comes next, tell me about, what about, how about, how does, how is, how 's, what does");
+const lookAhead = new Phrases("what 's next, what is next, whats next, what 's on, what is on, whats on, what 's for, what is for, whats for, what 's on my plate, what is on my plate, whats on my plate, what 's up next, what comes next, tell me about, what about, how about, how does, how is, how 's, what does");
 const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
 const calendarNames = new Phrases('calendar, my schedule, my agenda, my list');
-const calendars = new Phrases('calendar, schedule, agenda, diary, my calendar, my schedule, my agenda, my diary, my list');
+const calendars = new Phrases('calendar, schedule, agenda, diary, plan, plans, my plan, my plans, my calendar, my schedule, my agenda, my diary, my list');
 
 /** "calendar for today", "schedule for tomorrow": nothing but a time follows. */
 function onlyWhen(words: readonly Word[], from: number, whens: readonly When[]): boolean {
@@ -291,7 +295,7 @@ function commandStart(words: readonly Word[], whens: readonly When[]): number {
       continue;
     }
     const length = prefixes.at(words, at);
-    if (length === 0 || (words[at]?.word === 'let' && /^(?:know|see|hear)$/.test(words[at + length]?.word ?? ''))) break;
+    if (length === 0 || showVerbs.at(words, at) > length || (words[at]?.word === 'let' && /^(?:know|see|hear)$/.test(words[at + length]?.word ?? ''))) break;
     // "do i have", "now what": a question is not a prefix; "i need milk" keeps its verb.
     if (words[at]?.word === 'do' && length === 1 && deleteVerbs.at(words, at + 1) === 0 && createVerbs.at(words, at + 1) === 0) break;
     at += length;
@@ -308,8 +312,14 @@ function commandAt(words: readonly Word[], at: number): boolean {
 function remindsOfDuty(words: readonly Word[], head: number, whens: readonly When[]): boolean {
   if (remindsLater(words, head, whens)) return true;
   const length = remindPhrases.at(words, head);
-  return length > 0 && length >= showVerbs.at(words, head);
+  if (length === 0) return false;
+  // "remind me when i get home to …"; but "remind me of how many lists there are".
+  if (/^(?:when|if|before|after)$/.test(words[head + length]?.word ?? '') && arrivals.at(words, head + length + 1) > 0) return true;
+  const of = /^(?:of|about)$/.test(words[head + length]?.word ?? '') ? 1 : 0;
+  return length >= showVerbs.at(words, head) && !(of > 0 && /^(?:what|which|who|how|where)$/.test(words[head + length + of]?.word ?? ''));
 }
+
+const arrivals = new Phrases("i am, i'm, i get, i arrive, i leave, i come, i go, i pass, we get, we leave, we are");
 
 /** Whether a verb of taking away is about tasks: "clean my calendar", "delete item four", but not "turn off the lights", "clean the floor". */
 function takesAway(words: readonly Word[], head: number, about: Subjects): boolean {
