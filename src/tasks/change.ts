@@ -23,7 +23,7 @@ const states: readonly (readonly [TaskStatus, Phrases])[] = [
   ['DONE', new Phrases('done, complete, completed, finished, closed, resolved, ready, checked, ticked')],
 ];
 const markVerbs = new Phrases('mark, set, flag, check, tick, change, move, put, update, make, label, list');
-const finishVerbs = new Phrases('check off, tick off, mark off, complete task, complete the task, complete my task, finish task, finish the task, close task, close the task, close out, resolve task, complete item, complete reminder, complete the reminder');
+const finishVerbs = new Phrases('check off, tick off, mark off, complete task, complete the task, complete my task, finish task, finish the task, close task, close the task, close out, complete my, complete the, resolve task, complete item, complete reminder, complete the reminder');
 const finished = new Phrases("i finished, i've finished, i have finished, i just finished, i completed, i've completed, i have completed, i just completed, i'm done with, i am done with, im done with, done with, finished with, i've done, i have done, i'm finished with, i am finished with, i already finished, i already did, i did, i just did, i have already done, i've already done, i paid, i've paid, i have paid, i already paid, i bought, i've bought, i have bought, i already bought, i called, i've called, i already called, i sent, i've sent, i submitted, i've submitted, i have submitted, i picked up, i cleaned, i washed, we finished, we completed, finished, completed");
 const begun = new Phrases("start working on, begin working on, i'm working on, i am working on, im working on, i started, i've started, i have started, i began, i'm starting, working on, start task, start the task, begin task, start work on, i just started");
 const reopen = new Phrases('reopen, re-open, uncheck, untick, reactivate, restore, unmark, mark undone');
@@ -161,6 +161,10 @@ function moved(words: readonly Word[], head: number, end: number, whens: readonl
   if (length === 0) return null;
   const from = head + length;
   const last = whens.findLastIndex((when) => when.to <= end && when.from > head);
+  // "from three to four" is no span of time here but the old one and the new one.
+  const range = whens[last];
+  const bridge = range && words[range.from]?.word === 'from' ? lastOf(words, ['to', 'until', 'till'], range.from + 2, range.to - 2) : -1;
+  if (range && bridge > 0 && range.from > from) return { confidence: 0.9, target: { from, to: range.from }, due: { from: bridge + 1, to: range.to } };
   if (last >= 0) {
     // The new time is the run of expressions at the end of the sentence, from the one that "to", "until" or "by" leads.
     let first = last;

@@ -66,10 +66,19 @@ export const coreNouns = new Phrases(`
   engagement, engagements, entry, entries, woken, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, notes, notepad, note pad, memo, memos, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments, wishlist, wish list
 `);
 
+/** The phrases, and their regular plurals. */
+function withPlurals(phrases: string): [string, string] {
+  return [phrases, phrases.replace(/(\p{L})[ ]*(?=[,\n])/gu, '$1s')];
+}
+
 /** Events of a calendar by name. */
-export const eventNouns = new Phrases(`
-  party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, holidays, vacation, trip, visit, flight, exam, exams, test, interview, call, church, gym, practice, practise, session, workshop, webinar, seminar, training, reservation, lunch date, dinner date, day off, birthday, anniversary, marriage, exhibition, exhibit, fair, recital, inauguration, audition, hearing, screening, retreat, outing, celebration, potluck, lecture, tutorial, meetup, hangout, takes place, take place, taking place, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, yoga, rehearsal
-  presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program, programme, program, payment, bill, bills, rent, mortgage, graduation, shower, launch, trip, dinner reservations, reservations, plan, activity, activities, function, get together, playdate, dentist, doctor, doctors, shopping, groceries, grocery, milk, eggs, bread, conference call, project, report, homework, essay, presentation, duties, work, medicine, medication, pills
+export const eventNouns = new Phrases(...withPlurals(`
+  party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, vacation, trip, visit, flight, exam, test, interview, call, church, gym, practice, practise, session,
+  workshop, webinar, seminar, reservation, lunch date, dinner date, birthday, anniversary, marriage, exhibition, exhibit, fair, recital, inauguration, audition, hearing, screening, retreat, outing, celebration, potluck, lecture,
+  tutorial, meetup, hangout, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, rehearsal, presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program,
+  programme, payment, bill, mortgage, graduation, shower, launch, plan, activity, activities, function, get together, playdate, dentist, doctor, conference call, project, report, essay
+`), `
+  training, day off, takes place, take place, taking place, yoga, rent, dinner reservations, shopping, groceries, grocery, milk, eggs, bread, homework, duties, work, medicine, medication, pills
 `);
 
 /** "am i free", "do i have anything on": asked of one's own time without naming the calendar. */
@@ -90,7 +99,7 @@ export const ownDuties = new Phrases(`
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */
 export const otherNouns = new Phrases(`
   weather, rain, raining, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
-  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
+  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, games, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
 `);
 
 /** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */

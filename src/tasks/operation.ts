@@ -53,6 +53,8 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     return day && words[head]?.word === 'send' && otherNouns.find(words, head + 1) < 0 ? decided('create', 0.5) : decided('none', 0.7);
   }
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
+  // "let me know of the meeting on tuesday" is a reminder; "let me know which alarms are set for tuesday" asks.
+  if (asks && words[head]?.word === 'let' && words[head + 2]?.word === 'know' && whens.length > 0 && (about.event || appointments.find(words) >= 0) && !about.other && alarms.find(words) < 0 && questionWords.find(words, head + 3) < 0) return decided('create', 0.6);
   // "tell me about my appointment an hour before it"
   if (asks && tellMe.at(words, head) > 0 && whens.some(({ kind }) => kind === 'lead')) return decided('create', 0.7);
   if (asks && !about.core && !about.other) {
@@ -106,9 +108,13 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   if (questionWords.at(words, head) > 0 && words[head - 1]?.word !== 'to') return !hasSomething(words, head);
   const verb = words[head]?.word ?? '';
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
+  // "i want to know, could milk be added to my list"
+  if (createdForms.find(words) >= 0 && words.some(({ word }, at) => at > head && /^(?:can|could|should)$/.test(word))) return false;
   return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (viewed.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0);
 }
 
+const appointments = new Phrases('meeting, meetings, appointment, appointments, event, events');
+const alarms = new Phrases('alarm, alarms');
 const viewed = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, meetings, appointments, notes, details');
 /** "i have a meeting at noon, don't i": what ends a statement and asks whether it is so. */
 const tagQuestions = new Phrases("don't i, do i, am i, aren't i, haven't i, have i, is it, isn't it, isn't there, is there, aren't there, right, correct");
@@ -202,7 +208,7 @@ function lastNoun(words: readonly Word[], whens: readonly When[]): number {
   return at;
 }
 
-const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, due');
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, tasks due, items due, due today, due tomorrow, due this');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last reminder, last event');
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
@@ -221,7 +227,8 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
   const lists = words[head]?.word === 'list' && head + 2 < words.length ? head + 1 : 0;
   const mine = words.some(({ word }) => /^(?:i|my|i'm|i've|we|our|i'll)$/.test(word));
   const timed = whens.length > 0;
-  const other = otherNouns.find(words) >= 0;
+  // A game is played, or at a time attended.
+  const other = words.some(({ word }, at) => otherNouns.at(words, at) > 0 && !(timed && /^games?$/.test(word)));
   // "events near me" are not those of the calendar.
   const local = nearby.find(words) >= 0 && calendarNames.find(words) < 0;
   // "the two plans", "is the rent due": of tasks only when they are one's own or a time is named.
@@ -359,8 +366,9 @@ function nods(words: readonly Word[]): Decision | null {
   return thumb ? { operation: /[👎❌]/u.test(thumb.word) ? 'reject' : 'confirm', confidence: 0.9, head: 0 } : null;
 }
 
-/** Approval or refusal of what the assistant said or did: nearly all words are of those classes, and something is said. */
+/** Approval or refusal of what the assistant said or did, in one letter or in words: nearly all words are of those classes, and something is said. */
 function feedback(words: readonly Word[]): { operation: 'confirm' | 'reject'; confidence: number } | null {
+  if (words.length === 1 && /^[yn]$/.test(words[0]?.word ?? '')) return { operation: words[0]?.word === 'y' ? 'confirm' : 'reject', confidence: 0.7 };
   // "i said friday, not monday"
   const start = words.findIndex(({ word }) => !isMark(word) && !/^(?:no|olly|alexa|siri|hey|ok|okay|sorry)$/.test(word));
   if (corrections.at(words, start) > 0 && words.some(({ word }, at) => at > start && word === 'not')) return { operation: 'reject', confidence: 0.7 };

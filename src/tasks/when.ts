@@ -14,7 +14,6 @@ export interface When {
 
 const weekdays = 'monday tuesday wednesday thursday friday saturday sunday mon tue tues wed weds thu thur thurs fri sat sun wensday wednsday thrusday saterday';
 const weekday = new Set(weekdays.split(' '));
-const plainWeekday = new Set('monday tuesday wednesday thursday friday saturday sunday'.split(' '));
 const repeatingDay = new Set(['mondays', 'tuesdays', 'wednesdays', 'thursdays', 'fridays', 'saturdays', 'sundays', 'weekdays', 'weekends', 'mornings', 'evenings', 'afternoons', 'nights']);
 const month = new Set('january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec'.split(' '));
 const days = new Phrases('today, tomorrow, yesterday, tomorow, tommorow, tommorrow, tomorrows, todays, tmrw, tmr, the day after tomorrow, day after tomorrow, the day before yesterday, day before yesterday, day after, next day, following day, all day, all days');
@@ -193,8 +192,8 @@ function weekdayLength(plain: readonly string[], index: number): number {
   const word = plain[index] as string;
   if (word === 'weekend') return 1;
   if (!weekday.has(word)) return 0;
-  // The short forms are words of their own (sat, sun, wed, mon): they are days after "on", "this", "next", or beside a date.
-  if (!plainWeekday.has(word) && !['on', 'by', 'until', 'till', 'for', 'due', 'before', 'after'].includes(plain[index - 1] ?? '') && word.length < 4) return 0;
+  // Short forms that are words of their own are days only after a preposition.
+  if (['sat', 'sun', 'wed', 'mon'].includes(word) && !['on', 'by', 'until', 'till', 'for', 'due', 'before', 'after', 'to', 'from'].includes(plain[index - 1] ?? '')) return 0;
   let at = index + 1;
   if (plain[at] === ',') at++;
   const day = calendarDayLength(plain, at);
