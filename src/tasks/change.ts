@@ -38,7 +38,7 @@ const places = new Set(['list', 'lists', 'calendar', 'alarm', 'alarms', 'reminde
 export function changeOf(words: readonly Word[], head: number, whens: readonly When[]): ChangePlace | null {
   const end = endOf(words);
   const starts = head < end ? head : 0;
-  return marked(words, starts, end) ?? saidDone(words, starts, end) ?? renamed(words, starts, end) ?? prioritised(words, starts, end) ?? tagged(words, starts, end) ?? moved(words, starts, end, whens);
+  return marked(words, starts, end, whens) ?? saidDone(words, starts, end) ?? renamed(words, starts, end) ?? prioritised(words, starts, end) ?? tagged(words, starts, end) ?? moved(words, starts, end, whens);
 }
 
 /** The end of the words without marks, thanks and pleas after them. */
@@ -49,12 +49,14 @@ function endOf(words: readonly Word[]): number {
 }
 
 /** "mark X as done", "set X to in progress", "check off X", "reopen X", "start working on X". */
-function marked(words: readonly Word[], head: number, end: number): ChangePlace | null {
+function marked(words: readonly Word[], head: number, end: number, whens: readonly When[]): ChangePlace | null {
   const wholly = (verbs: Phrases, status: TaskStatus, confidence: number): ChangePlace | null => {
     const length = verbs.at(words, head);
     return length > 0 && head + length < end ? { confidence, status, target: { from: head + length, to: end } } : null;
   };
-  const direct = wholly(finishVerbs, 'DONE', 0.9) ?? wholly(reopen, 'OPEN', 0.9) ?? wholly(begun, 'IN_PROGRESS', 0.85);
+  // "complete the form by friday" is still to be done.
+  const ahead = words[head]?.word === 'complete' && whens.length > 0;
+  const direct = (ahead ? null : wholly(finishVerbs, 'DONE', 0.9)) ?? wholly(reopen, 'OPEN', 0.9) ?? wholly(begun, 'IN_PROGRESS', 0.85);
   if (direct) return direct;
   const verb = markVerbs.at(words, head);
   if (verb === 0) return null;

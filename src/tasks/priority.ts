@@ -1,4 +1,4 @@
-// Urgency in words: "urgent", "high priority", "priority: low", "as soon as possible".
+// Urgency in words: "urgent", "high priority", "priority: low", "as soon as possible", and as task lists write it: "!high", "p1".
 import type { TaskPriority } from './entity.ts';
 import type { Range, Word } from './words.ts';
 
@@ -8,6 +8,7 @@ const levels: Readonly<Record<string, TaskPriority>> = {
 };
 /** Words that say how urgent something is without the word priority. */
 const alone: Readonly<Record<string, TaskPriority>> = { urgent: 'URGENT', urgently: 'URGENT', asap: 'URGENT', critical: 'URGENT', important: 'HIGH' };
+const ranks: Readonly<Record<string, TaskPriority>> = { p1: 'URGENT', p2: 'HIGH', p3: 'NORMAL', p4: 'LOW' };
 const negations = new Set(['not', "isn't", 'isnt', 'less', 'so', 'no', 'un']);
 
 /** The first urgency said in a range of words; `range` covers "with high priority" and the like. */
@@ -30,6 +31,8 @@ function priorityAt(words: readonly Word[], at: number): { priority: TaskPriorit
     const name = words[level]?.word ?? '';
     if (Object.hasOwn(levels, name)) return { priority: levels[name] as TaskPriority, range: { from: start, to: level + 1 } };
   }
+  if (word === '!' && words[at]?.end === words[at + 1]?.start && Object.hasOwn(levels, after)) return { priority: levels[after] as TaskPriority, range: { from: at, to: at + 2 } };
+  if (Object.hasOwn(ranks, word)) return { priority: ranks[word] as TaskPriority, range: { from: at, to: at + 1 } };
   if (word === 'as' && after === 'soon' && words[at + 2]?.word === 'as' && words[at + 3]?.word === 'possible') return { priority: 'URGENT', range: { from: at, to: at + 4 } };
   if (Object.hasOwn(alone, word) && !negations.has(before)) return { priority: alone[word] as TaskPriority, range: { from: start, to: at + 1 } };
   return null;

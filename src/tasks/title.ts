@@ -70,12 +70,16 @@ function verbLength(words: readonly Word[], head: number, operation: Decision['o
   let at = head;
   const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at))
     : operation === 'delete' ? deleteVerbs.at(words, at) || questionOrShow(words, at) || partingVerbs.at(words, at) : questionOrShow(words, at);
-  if (operation === 'create' && verb === 0) return statementLength(words, at);
+  // "fix the tap" is the task itself, "fix a meeting" makes one.
+  const itself = makingDuties.has(words[at]?.word ?? '') && coreNouns.find(words, at + 1, at + 5) < 0 && eventNouns.find(words, at + 1, at + 5) < 0;
+  if (operation === 'create' && (verb === 0 || itself)) return statementLength(words, at);
   at += verb;
   while (at < words.length && afterVerb.has(words[at]?.word ?? '') && at - head - verb < 3) at++;
   // "remind me that i have a meeting", "write down that i am going to meet with jenny"
   return at - head + statementLength(words, at);
 }
+
+const makingDuties = new Set(['fix', 'write', 'prepare', 'draft', 'build']);
 
 function questionOrShow(words: readonly Word[], at: number): number {
   return Math.max(questionWords.at(words, at), showVerbs.at(words, at));
