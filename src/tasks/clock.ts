@@ -79,6 +79,9 @@ function spoken(plain: readonly string[], index: number): Clock | null {
   } else if (plain[at] === "o'clock" || plain[at] === 'oclock' || (plain[at] === 'o' && plain[at + 1] === 'clock')) {
     at += plain[at] === 'o' ? 2 : 1;
     sure = true;
+  } else if (first.value === 12 && ['noon', 'midday', 'midnight'].includes(plain[at] ?? '')) {
+    const hour = hourOfPart.get(plain[at] as string) as number;
+    return checked({ hour, minute: 0, half: null, exact: true, sure: true, length: at + 1 - index });
   } else {
     const oh = plain[at] === 'oh' || plain[at] === 'o' ? 1 : 0;
     const minutes = cardinalAt(plain, at + oh);

@@ -115,6 +115,8 @@ function readStep(plain: readonly string[], today: number): Day | null {
     if (plain[at] === 'this' || plain[at] === 'current' || plain[at] === 'every' || plain[at] === 'each') counted = 0;
     at++;
   }
+  // "for the week" is this week.
+  if (at === 1 && plain[0] === 'the') counted = 0;
   const count = countAt(plain, at) ?? bigCount(plain[at]) ?? (at > 0 ? { value: 1, length: 0 } : null);
   if (!count) return null;
   at += count.length;

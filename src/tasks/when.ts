@@ -48,7 +48,9 @@ function whenAt(plain: readonly string[], words: readonly Word[], index: number,
   add('lead', leadLength(plain, index));
   const relative = relativeLength(plain, index);
   add(relative.kind, relative.length);
-  add('date', dateLength(plain, words, index));
+  const dayEnd = partOfDayLength(plain, index);
+  add('time', dayEnd, true);
+  if (dayEnd === 0) add('date', dateLength(plain, words, index));
   const time = timeLength(plain, index, last);
   add('time', time, ['tonight', 'tonights', 'next'].includes(plain[index] as string));
   return readings.reduce<When | null>((best, reading) => (best && best.to >= reading.to ? best : reading), null);
@@ -66,13 +68,17 @@ function recurrenceLength(plain: readonly string[], words: readonly Word[], inde
       const count = cardinalAt(plain, at) ?? ordinalAt(plain, at);
       if (count) at += count.length;
     }
-    const end = dayListEnd(plain, at);
+    const end = Math.max(dayListEnd(plain, at), month.has(plain[at] ?? '') ? at + calendarDayLength(plain, at) : 0);
     if (end > at) return { length: end - index, alsoDate: true };
     if (period.has(plain[at] ?? '') || clockUnit.has(plain[at] ?? '') || hourOfPart.has(plain[at] ?? '') || month.has(plain[at] ?? '')) {
       return { length: at + 1 - index, alsoDate: !clockUnit.has(plain[at] ?? '') };
     }
     return at > index + 1 && ordinalAt(plain, index + 1) ? { length: at - index, alsoDate: true } : none;
   }
+  // "the fifteenth of every month"
+  const day = ordinalAt(plain, word === 'the' ? index + 1 : index);
+  const of = index + (word === 'the' ? 1 : 0) + (day?.length ?? 0);
+  if (day && plain[of] === 'of' && (plain[of + 1] === 'every' || plain[of + 1] === 'each') && plain[of + 2] === 'month') return { length: of + 3 - index, alsoDate: true };
   if (repeatingDay.has(word)) {
     let end = index + 1;
     while ((plain[end] === 'and' || plain[end] === ',') && repeatingDay.has(plain[end + 1] ?? '')) end += 2;
@@ -83,7 +89,7 @@ function recurrenceLength(plain: readonly string[], words: readonly Word[], inde
   if (count && ['days', 'times'].includes(plain[index + count.length] ?? '') && plain[index + count.length + 1] === 'a') return { length: period.has(plain[index + count.length + 2] ?? '') ? count.length + 3 : 0, alsoDate: false };
   if (word === 'on' && plain[index + 1] === 'a' && often.has(plain[index + 2]) && plain[index + 3] === 'basis') return { length: 4, alsoDate: false };
   const length = often.at(words, index) || (repeating.has(word) ? 1 : 0);
-  return { length, alsoDate: length > 0 && plain[index] === 'all' };
+  return { length, alsoDate: length > 0 && /^(?:all|weekdays|weekends)$/.test(plain[index + length - 1] === 'days' ? 'all' : plain[index + length - 1] ?? '') };
 }
 
 /** The end of "tuesday thursday and saturday" that begins at a word, or that word. */
@@ -106,7 +112,7 @@ function leadLength(plain: readonly string[], index: number): number {
   let at = index + count.length;
   if (!clockUnit.has(plain[at] ?? '') && !period.has(plain[at] ?? '')) return 0;
   at++;
-  if (['before', 'prior', 'earlier', 'ahead', 'beforehand'].includes(plain[at] ?? '')) return at + 1 - index;
+  if (['before', 'prior', 'earlier', 'ahead', 'beforehand'].includes(plain[at] ?? '')) return at + (['that', 'this', 'it', 'then'].includes(plain[at + 1] ?? '') && !/^\p{L}/u.test(plain[at + 2] ?? '') ? 2 : 1) - index;
   return plain[at] === 'in' && plain[at + 1] === 'advance' ? at + 2 - index : 0;
 }
 
@@ -124,6 +130,7 @@ function relativeLength(plain: readonly string[], index: number): { kind: 'date'
   const kind = clockUnit.has(unit) ? 'time' : 'date';
   if (kind === 'date' && !period.has(unit)) return { kind, length: 0 };
   at++;
+  if (plain[at] === 'ago') return { kind, length: at + 1 - index };
   const anchored = (plain[at] === 'from' && ['now', 'today', 'tomorrow'].includes(plain[at + 1] ?? '')) ? 2 : plain[at] === 'later' || plain[at] === 'hence' ? 1 : 0;
   // "a week" and "a minute" alone are lengths rather than days; a counted number of minutes or hours is a time.
   const counted = kind === 'time' && (count.length > 1 || !['a', 'an'].includes(plain[index] as string) || unit === 'hour');
@@ -139,6 +146,9 @@ function dateLength(plain: readonly string[], words: readonly Word[], index: num
     const bound = dateLength(plain, words, index + 1);
     return bound ? bound + 1 : 0;
   }
+  // "for the week", "for the day"
+  if (word === 'the' && ['for', 'during'].includes(plain[index - 1] ?? '') && period.has(plain[index + 1] ?? '') && !/^(?:of|after|before)$/.test(plain[index + 2] ?? '')) return 2;
+  if (word === 'month' && plain[index + 1] === 'of' && month.has(plain[index + 2] ?? '')) return 3;
   const day = days.at(words, index);
   if (day) return day + possessive(plain, index + day);
   return Math.max(nthWeekdayLength(plain, index), partOfPeriodLength(plain, index), pointedLength(plain, index), weekdayLength(plain, index), calendarDayLength(plain, index));
@@ -158,6 +168,12 @@ function nthWeekdayLength(plain: readonly string[], index: number): number {
   at += 2;
   if (['the', 'this', 'next', 'every', 'each'].includes(plain[at] ?? '')) at++;
   return plain[at] === 'month' || month.has(plain[at] ?? '') ? at + 1 - index : 0;
+}
+
+/** "by the end of the day", "the rest of the day". */
+function partOfDayLength(plain: readonly string[], index: number): number {
+  const length = partOfPeriodLength(plain, index);
+  return length > 0 && plain[index + length - 1] === 'day' ? length : 0;
 }
 
 /** "end of the month", "rest of the week", "beginning of next year", "end of day". */
@@ -192,8 +208,8 @@ function weekdayLength(plain: readonly string[], index: number): number {
   const word = plain[index] as string;
   if (word === 'weekend') return 1;
   if (!weekday.has(word)) return 0;
-  // Short forms that are words of their own are days only after a preposition.
-  if (['sat', 'sun', 'wed', 'mon'].includes(word) && !['on', 'by', 'until', 'till', 'for', 'due', 'before', 'after', 'to', 'from'].includes(plain[index - 1] ?? '')) return 0;
+  // Short forms that are words of their own are days only after a preposition or before a time.
+  if (['sat', 'sun', 'wed', 'mon'].includes(word) && !clockAt(plain, index + 1)?.sure && !['on', 'by', 'until', 'till', 'for', 'due', 'before', 'after', 'to', 'from'].includes(plain[index - 1] ?? '')) return 0;
   let at = index + 1;
   if (plain[at] === ',') at++;
   const day = calendarDayLength(plain, at);
