@@ -96,7 +96,8 @@ function readEnd(plain: readonly string[], today: number): Day | null {
   return { wall: side === 'middle' ? first + Math.floor((next - first) / dayMs / 2) * dayMs : next - dayMs };
 }
 
-function monthWall(month: number): number {
+/** The wall clock at the beginning of a month, counted from the year 0. */
+export function monthWall(month: number): number {
   return new Date(0).setUTCFullYear(Math.floor(month / 12), month % 12, 1);
 }
 
@@ -131,7 +132,7 @@ function readStep(plain: readonly string[], today: number): Day | null {
 }
 
 /** The same day some months on; the last of a month that is too short. */
-function addMonths(wall: number, months: number): number {
+export function addMonths(wall: number, months: number): number {
   const date = new Date(wall);
   const month = date.getUTCFullYear() * 12 + date.getUTCMonth() + months;
   const last = new Date(monthWall(month + 1) - dayMs).getUTCDate();

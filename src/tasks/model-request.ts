@@ -5,8 +5,8 @@ import type { RequestedCall } from '../models/ask.ts';
 import { UserError } from '../platform/errors.ts';
 import { taskFields } from './fields.ts';
 import { resolveDue } from './dates.ts';
+import { resolvePeriod, type Period } from './period.ts';
 import { anyTask, type Match, type TaskRequest, type Wanted } from './request.ts';
-import { dayOf } from './rule-request.ts';
 
 const due = z.string().max(200).describe('When it must be done, in the time zone of the user: ISO 8601 without an offset, such as "2026-12-24T18:00", or the words of the user.');
 /** What a model may say of a task beside its title. */
@@ -15,7 +15,7 @@ export const changes = { notes: taskFields.notes.optional(), priority: taskField
 export const which = {
   task: z.string().max(500).describe('Words of the title by which the task is found, as the user said them.').optional(),
   tag: z.string().max(50).describe('Only tasks with this label.').optional(),
-  dueOn: due.describe('Only tasks that are due on this day.').optional(),
+  dueOn: due.describe('Only tasks that are due on this day, or in this time: "friday", "next week", "before 2026-12-24".').optional(),
   withStatus: taskFields.status.describe('Only tasks in this state.').optional(),
   all: z.boolean().describe('Whether the user means all that match.').default(false),
 };
@@ -35,11 +35,17 @@ export class WrongCallError extends UserError {
   }
 }
 
-/** The moment that words mean in the user's time zone; throws WrongCallError, which names the argument. */
-export function momentOf(words: string, argument: string, now: Date, timeZone: string): Date {
+/** The moment that words mean in the user's time zone; throws WrongCallError. */
+export function momentOf(words: string, now: Date, timeZone: string): Date {
   const found = resolveDue(words, now, timeZone);
-  if (!found) throw new WrongCallError(`${argument}: no day or time is meant by ${JSON.stringify(words)}.`);
+  if (!found) throw new WrongCallError(`due: no day or time is meant by ${JSON.stringify(words)}.`);
   return found.dueAt;
+}
+
+function periodOf(words: string, now: Date, timeZone: string): Period {
+  const found = resolvePeriod(words, now, timeZone);
+  if (!found) throw new WrongCallError(`dueOn: no day or time is meant by ${JSON.stringify(words)}.`);
+  return found;
 }
 
 /** What the arguments that are `changes` come to. */
@@ -47,7 +53,7 @@ export function wantedOf({ notes, priority, due, tags }: z.output<z.ZodObject<ty
   return {
     ...(notes !== undefined && { notes }),
     ...(priority && { priority }),
-    ...(due !== undefined && { dueAt: momentOf(due, 'due', now, timeZone).toISOString() }),
+    ...(due !== undefined && { dueAt: momentOf(due, now, timeZone).toISOString() }),
     ...(tags && { tags }),
   };
 }
@@ -58,7 +64,7 @@ export function matchOfWords({ task, tag, dueOn, withStatus, all }: z.output<z.Z
     ...anyTask,
     text: task ?? null,
     tag: tag ?? null,
-    due: dueOn === undefined ? null : dayOf(momentOf(dueOn, 'dueOn', now, timeZone), timeZone),
+    due: dueOn === undefined ? null : periodOf(dueOn, now, timeZone),
     status: withStatus ?? null,
     all,
   };

@@ -20,7 +20,7 @@ const match = z.object({
   /** Words of the title or notes; null for any. */
   text: z.string().nullable(),
   tag: z.string().nullable(),
-  /** Due on this day: from, and before; ISO 8601 in UTC. */
+  /** Due in this time: from, and before; ISO 8601 in UTC. */
   due: z.object({ from: z.string(), before: z.string() }).nullable(),
   status: z.enum(taskStatuses).nullable(),
   overdue: z.boolean(),

@@ -1,19 +1,18 @@
 // A request as the rules understand it, where no model does: what the words of the sentence come to.
 import { resolveDue } from './dates.ts';
-import { dayMs } from './days.ts';
 import { listName } from './lists.ts';
+import { resolvePeriod } from './period.ts';
 import { anyTask, type Match, type TaskRequest, type Wanted } from './request.ts';
 import { understand, type Understood } from './understand.ts';
-import { instantOf, wallAt } from './zone.ts';
 
 /** Reads an utterance, seen from `now` in the user's time zone. */
 export function requestOfText(text: string, now: Date, timeZone: string): TaskRequest {
   const said = understand(text);
   const { operation, confidence, change } = said;
-  const due = said.dueText === null ? null : resolveDue(said.dueText, now, timeZone);
   const tag = said.tags[0] ?? (said.list === null ? null : listName(said.list));
-  if (operation === 'create') return { operation, confidence, wanted: wantedOf(said, due?.dueAt ?? null), match: anyTask };
-  const match: Match = { text: said.title, tag, due: due && dayOf(due.dueAt, timeZone), status: said.status, overdue: said.overdue, all: said.all };
+  if (operation === 'create') return { operation, confidence, wanted: wantedOf(said, said.dueText === null ? null : resolveDue(said.dueText, now, timeZone)?.dueAt ?? null), match: anyTask };
+  const meant = said.dueText === null ? null : resolvePeriod(said.dueText, now, timeZone);
+  const match: Match = { text: said.title, tag, due: meant, status: said.status, overdue: said.overdue, all: said.all };
   if (operation !== 'update' || !change) return { operation, confidence, wanted: {}, match };
   const moved = change.dueText ? resolveDue(change.dueText, now, timeZone) : null;
   return {
@@ -28,12 +27,6 @@ export function requestOfText(text: string, now: Date, timeZone: string): TaskRe
     },
     match,
   };
-}
-
-/** The day in which a moment lies. */
-export function dayOf(moment: Date, timeZone: string): NonNullable<Match['due']> {
-  const midnight = Math.floor(wallAt(+moment, timeZone) / dayMs) * dayMs;
-  return { from: new Date(instantOf(midnight, timeZone)).toISOString(), before: new Date(instantOf(midnight + dayMs, timeZone)).toISOString() };
 }
 
 /** A list is a label; what a task has no field for stands in its notes. */

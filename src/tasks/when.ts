@@ -147,7 +147,7 @@ function dateLength(plain: readonly string[], words: readonly Word[], index: num
     return bound ? bound + 1 : 0;
   }
   // "for the week", "for the day"
-  if (word === 'the' && ['for', 'during'].includes(plain[index - 1] ?? '') && period.has(plain[index + 1] ?? '') && !/^(?:of|after|before)$/.test(plain[index + 2] ?? '')) return 2;
+  if (word === 'the' && (['for', 'during'].includes(plain[index - 1] ?? '') || plain.length === 2) && period.has(plain[index + 1] ?? '') && !/^(?:of|after|before)$/.test(plain[index + 2] ?? '')) return 2;
   if (word === 'month' && plain[index + 1] === 'of' && month.has(plain[index + 2] ?? '')) return 3;
   const day = days.at(words, index);
   if (day) return day + possessive(plain, index + day);
