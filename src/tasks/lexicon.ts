@@ -13,7 +13,7 @@ export const prefixes = new Phrases(`
 
 /** Verbs that put something on record. They are a command about tasks only beside a noun of the domain or a date. */
 export const createVerbs = new Phrases(`
-  add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
+  add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note to self, note to myself, save the date, save the date for, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
   enter, log, mark down, mark my calendar, update my calendar, update the calendar, modify my calendar, modify the calendar, edit my calendar, pencil in, pencil me in, pencil, make note, make a note, take note, take a note, name the new, call the new, name my new, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
   throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
 `);
@@ -47,7 +47,7 @@ export const partingVerbs = new Phrases('take, cross, strike, scratch, turn, swi
 
 /** The same, said of the thing: "this event to be removed", "is no longer needed". */
 export const deletedForms = new Phrases(`
-  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied, come off, comes off
+  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied, come off, comes off, called off, got called off, got cancelled, got canceled
 `);
 
 /** Verbs that ask to see something. */
@@ -136,8 +136,8 @@ export const feedbackFiller = new Phrases(`
   's, oops, whoa, ah, aha, requested, request, requesting, check, modify, goddammit, goddamn, hell, stop, kindly, change, fix, review, verify, revise, really, actually, he, she, they, want, needed, need, expected, expecting, supposed, output, outcome, words, word, statement, sentence, query, instead, different, other, another, thing, correctness, any, no, yet, either, even, only, still, reply, responded, hearing, talking, about, referring, provide, provided, act, acted, execute, executed, perform, performed, carried, following, followed, clearly,   i, you, you've, youve, you're, your, i'm, am, have, has, had, was, were, is, it, it's, its, that, that's, thats, this, the, a, an, to, of, in, me, my, for, think, thing, things, understood, understand, understanding, interpreted, interpret, instructions, instruction, command, commands, response, responses, answer, answers, request, task, got, get, gotten, gets, did, done, do, doing, does, well, so, very, really, just, please, thanks, thank, sorry, but, and, uhh, uh, uhm, um, oh, hmm, wait, hey, strongly, job, olly, olly's, said, say, saying, asked, ask, asking, wanted, want, looking, searching, what, information, info, manner, all, way, must, be, sure, make, because, sound, sounds, with, up, told, gave, give, given, name, quite, too, again, are, as, at, by, from, will, repeat, now, meant, mean, one, out, work, works, yours, would, like, totally, completely, not, into, leading, made, there, some, something, right, date, action, what's, whats, i've, interpretation, interpreting, heard, hear, reply, result, perfectly, here, we, let, let's, then, on, delete it, delete them, delete that, remove it, remove them, remove that, add it, add them, save it, clear it, clear them, erase it, create it, set it, move it, schedule it, kidding, believe, guess, afraid
 `);
 
-/** Relations that name a person. */
-export const relations = new Set('mom mum mother dad father brother sister wife husband son daughter uncle aunt cousin grandma grandpa grandmother grandfather nephew niece boss manager colleague colleagues coworker coworkers friend friends girlfriend boyfriend fiance fiancee partner neighbor neighbour teacher landlord client clients team ceo dentist doctor kids parents family mommy daddy roommate secretary assistant lawyer accountant'.split(' '));
+/** Relations and offices that name a person, or several. */
+export const relations = new Set('mom mum mother dad father brother sister wife husband son daughter uncle aunt cousin grandma grandpa grandmother grandfather nephew niece boss manager colleague coworker friend girlfriend boyfriend fiance fiancee partner neighbor neighbour teacher landlord client team ceo dentist doctor kids parents family mommy daddy roommate secretary assistant lawyer accountant stepmother stepfather granddaughter grandson godmother godfather twin spouse in-laws inlaws supervisor director president chairman cfo cto coo vp therapist physician pediatrician psychiatrist plumber electrician tutor coach trainer babysitter nanny buddy bestie professor employee employer customer staff'.split(' ').flatMap((name) => [name, `${name}s`]));
 
 /** Forms of address before a name. */
 export const honorifics = new Set('mr mrs ms miss dr doctor prof professor sir madam mister uncle aunt'.split(' '));

@@ -23,17 +23,23 @@ export function findLists(words: readonly Word[], whens: readonly When[]): Range
       continue;
     }
     if (at < (found.at(-1)?.to ?? 0) || !(listWords.has(word) || selfNamed.has(word))) continue;
-    if (selfNamed.has(word) && listWords.has(words[at + 1]?.word ?? '')) continue;
+    if (selfNamed.has(word) && (listWords.has(words[at + 1]?.word ?? '') || words[at + 1]?.word === ':')) continue;
     let from = at;
     if (listWords.has(word)) while (from > 0 && at - from < 4 && !when.has(from - 1) && isName(words, from - 1)) from--;
     const before = Math.max(0, from - 3);
     for (let start = before; start < from; start++) if (toDo.at(words, start) === from - start) from = start;
-    const to = listWords.has(word) ? rightEnd(words, at + 1, when) : at + 1;
+    // "my pick up list", "the work out list"
+    if (listWords.has(word) && from === at && /^(?:up|out)$/.test(words[at - 1]?.word ?? '') && /^(?:pick|work|clean|follow|check|sign|look)$/.test(words[at - 2]?.word ?? '')) from = at - 2;
+    let to = listWords.has(word) ? rightEnd(words, at + 1, when) : at + 1;
+    // "delete the list weekend plans": what follows names it, where nothing is put on it or taken from it.
+    if (to === at + 1 && word === 'list' && /^(?:the|my|a|new)$/.test(words[at - 1]?.word ?? '') && at - 2 >= 0 && wholeList.has(words[at - 2]?.word ?? '')) while (to < words.length && to - at < 5 && !when.has(to) && isName(words, to)) to++;
     found.push({ from, to });
   }
   if (found.length === 0) found.push(...unnamedList(words, when));
   return found;
 }
+
+const wholeList = new Set('delete remove erase eliminate clear open show create make start see read rename update'.split(' '));
 
 /** "remove pencils from stationery", "add milk to shopping": what a thing is put on or taken from at the end of a command is a list, unless it is known as something else. */
 function unnamedList(words: readonly Word[], when: ReadonlySet<number>): Range[] {

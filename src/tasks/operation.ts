@@ -344,7 +344,7 @@ function laterCommand(words: readonly Word[], from: number, where: 'after and' |
     const before = words[at - 1]?.word ?? '';
     const led = at === from ? where === 'anywhere' : leads.has(before) || isMark(before);
     const reminds = remindPhrases.at(words, at) > 0 && /^(?:remind|notify|wake|alert)$/.test(words[at]?.word ?? '');
-    if (reminds && (where === 'anywhere' ? led || /^(?:me|us)$/.test(words[at + 1]?.word ?? '') : led)) return { operation: 'create', at };
+    if (reminds && (where === 'anywhere' ? led || /^(?:me|us|it)$/.test(words[at + 1]?.word ?? '') : led)) return { operation: 'create', at };
     const length = deleteVerbs.at(words, at);
     if (length > 0 && (led || /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
     if (partsFrom(words, at) && (led || (where === 'anywhere' && /^(?:it|them|those)$/.test(words[at + 1]?.word ?? '')))) return { operation: 'delete', at };

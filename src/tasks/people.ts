@@ -1,12 +1,15 @@
 // People and places in an utterance: who stands after "with" and "call", before "'s", or is named by a relation ("my boss");
 // and what stands after "at" and "in" and is no time.
-import { coreNouns, createVerbs, dutyVerbs, eventNouns, functionWords, givenNames, honorifics, relations } from './lexicon.ts';
+import { coreNouns, createVerbs, deleteVerbs, dutyVerbs, eventNouns, functionWords, givenNames, honorifics, otherNouns, relations } from './lexicon.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
 const leads = new Phrases('with, invite, inviting, meet, meeting with, call, phone, text, email, contact, and invite, visit, see');
-const noNames = new Set("person people someone somebody everyone everybody anyone one it me him her them this that high low normal new other date item items name title details number reminder event to off back everything nothing something all shoes".split(' '));
+const noNames = new Set("person people someone somebody everyone everybody anyone one it me him her them this that high low normal new other date item items name title details number reminder event to off back everything nothing something all shoes got gets get anymore any again asap please immediately soon later".split(' '));
 const noOwners = new Set("what it that let who where when how here there he she today tomorrow tonight yesterday week month year day life everyone mother father valentine new weekend one".split(' '));
+
+const owned = new Set('birthday anniversary birthdays house office wedding party graduation'.split(' '));
+const vague = new Set('christmas happy next upcoming office business house his class boss kids glass'.split(' '));
 
 /** The people, in order; names of two words stay together, and "the" of "the ceo" belongs to it. */
 export function findPeople(words: readonly Word[], whens: readonly When[]): Range[] {
@@ -28,7 +31,7 @@ export function findPeople(words: readonly Word[], whens: readonly When[]): Rang
       let from = at + lead;
       const determined = /^(?:my|the|our|his|her)$/.test(words[from]?.word ?? '');
       if (determined && words[from]?.word !== 'the') from++;
-      if (word === 'with' || word === 'meeting' || word.startsWith('invit') || relations.has(words[determined && words[from]?.word === 'the' ? from + 1 : from]?.word ?? '') || givenNames.has(words[from]?.word ?? '')) {
+      if (word === 'with' || word === 'meeting' || word.startsWith('invit') || (word === 'meet' && !determined) || relations.has(words[determined && words[from]?.word === 'the' ? from + 1 : from]?.word ?? '') || givenNames.has(words[from]?.word ?? '')) {
         const next = words[from]?.word === 'the' && relations.has(words[from + 1]?.word ?? '') ? from + 1 : from;
         let to = next;
         while (to < words.length && to - next < 3 && isName(to)) to++;
@@ -43,6 +46,12 @@ export function findPeople(words: readonly Word[], whens: readonly When[]): Rang
         continue;
       }
     }
+    // "swatis birthday", "the smiths house": an owner without an apostrophe.
+    if (isName(at) && owned.has(words[at + 1]?.word ?? '') && (/birthday|anniversary/.test(words[at + 1]?.word ?? '') || word.endsWith('s')) && !vague.has(word) && deleteVerbs.at(words, at) === 0) {
+      const first = at > 0 && (honorifics.has(words[at - 1]?.word ?? '') || givenNames.has(words[at - 1]?.word ?? '')) && (found.at(-1)?.to ?? 0) < at ? at - 1 : at;
+      add(first, at + 1);
+      continue;
+    }
     if (honorifics.has(word) && isName(at + 1)) {
       add(at, at + 2);
       continue;
@@ -53,10 +62,13 @@ export function findPeople(words: readonly Word[], whens: readonly When[]): Rang
       continue;
     }
     if (givenNames.has(word) && !timed.has(at) && !isVerb(words, at)) {
-      add(at, isName(at + 1) && givenNames.has(words[at + 1]?.word ?? '') ? at + 2 : at + 1);
+      // A surname is whatever stands between a given name and the end of its phrase.
+      const surname = isName(at + 1) && (givenNames.has(words[at + 1]?.word ?? '') || !/^\p{L}/u.test(words[at + 2]?.word ?? '') || functionWords.has(words[at + 2]?.word ?? ''));
+      add(at, surname && otherNouns.at(words, at + 1) === 0 ? at + 2 : at + 1);
       continue;
     }
-    if (relations.has(word) && !(word === 'dentist' || word === 'doctor' || word === 'team' || word === 'client' ? eventNouns.at(words, at + 1) > 0 || coreNouns.at(words, at + 1) > 0 : false)) {
+    // "the staff meeting" and "a doctors appointment" name no person.
+    if (relations.has(word) && (eventNouns.at(words, at + 1) === 0 && coreNouns.at(words, at + 1) === 0 || /birthday/.test(words[at + 1]?.word ?? ''))) {
       const the = words[at - 1]?.word === 'the' ? at - 1 : at;
       add(the, givenNames.has(words[at + 1]?.word ?? '') ? at + 2 : at + 1);
     }

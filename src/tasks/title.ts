@@ -1,6 +1,6 @@
 // What a task is called in an utterance: what is left when the command, the day and time, the list, the container ("a
 // reminder", "my calendar") and politeness are taken away.
-import { coreNouns, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, partingVerbs, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
+import { coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, partingVerbs, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
 import { tellMe, type Decision } from './operation.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
@@ -12,8 +12,8 @@ const afterVerb = new Set(['to', 'about', 'of', 'that', 'for', 'on', 'me', 'us',
 const containerLinks = new Set(['for', 'to', 'about', 'of', 'that', 'called', 'named', 'titled', 'saying', ':', 'towards', 'regarding', 'on', 'labeled', 'labelled', 'says', '-', 'which', 'as']);
 const timeLeads = new Set(['on', 'at', 'for', 'by', 'in', 'from', 'of', 'around', 'about', 'this', 'the', 'to', 'until', 'till', 'during', 'after', 'before', 'due', ',', 'starting', 'beginning', 'through', 'since', 'time', 'and', 'date', 'sharply', 'later', 'it', 'is', 'will', 'be', 'event']);
 const listLeads = new Set(['to', 'on', 'in', 'into', 'onto', 'from', 'off', 'of', 'my', 'the', 'a', 'our', 'this', 'that', 'new', 'under', 'at', 'out', 'with', 'all', 'your']);
-const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to go off, to be created, be created, to be added, to be removed, to be deleted');
-const queryNoise = new Set('overdue done finished finish completed unfinished tagged time day days what whats what\'s when where which who whom whose how why many much soon long scheduled planned set coming going happening have has had got get any anything something free busy available pending upcoming up there tell show give read check see list find look next latest current first last left remaining all else other kind names name details information info status open still already supposed need needed want details most recent today\'s now not if whether know me let us everything please made currently future is are was were am do does did i i\'m i\'ve you we they it will would should can could shall be been being my our your'.split(' '));
+const tails = new Phrases('please, for me, for us, okay, ok, thanks, thank you, can you remind me, could you remind me, please remind me, and remind me, remind me, can you, could you, will you, if possible, asap, any more, anymore, right, true, again, which i have made, that i have made, i have made, i made, i set, i created, that i set, is set, are set, that is set, if any, to go off, send me a reminder, give me a reminder, set a reminder, create a reminder, create reminder, set an alarm, remind it, add it, to be created, be created, to be added, to be removed, to be deleted');
+const queryNoise = new Set('overdue done finished finish completed unfinished tagged time day days what whats what\'s when where which who whom whose how why many much soon long scheduled planned set coming going happening have has had got get any anything something free busy available pending upcoming there tell show give read check see list find look next latest current first last left remaining all else other kind names name details information info status open still already supposed need needed want details most recent today\'s now not if whether know me let us everything please made currently future is are was were am do does did i i\'m i\'ve you we they it will would should can could shall be been being my our your true doing look looks like week month plate forgotten start starts end ends take takes place date dates'.split(' '));
 
 /** The ranges of words that name the task, in order; none when only containers are named. */
 export function titleParts(words: readonly Word[], whens: readonly When[], lists: readonly Range[], decision: Decision, priority: Range | null, place: Range | null): Range[] {
@@ -33,9 +33,8 @@ export function titleParts(words: readonly Word[], whens: readonly When[], lists
   }
   if (operation === 'create') runs = runs.map((range, index) => (index > 0 ? withLead(words, range, taken) : range));
   if (operation === 'create') return runs.length > 1 && place ? runs.filter((range) => range.to !== place.to || place.from - range.from > 2) : runs;
-  if (operation === 'query') return oneOf(words, runs);
   const parts = runs.map((range) => withoutContainers(words, range)).filter((range) => range.to > range.from);
-  return operation === 'delete' && parts.length > 1 ? oneOf(words, parts) : parts;
+  return operation !== 'update' && parts.length > 1 ? oneOf(words, parts) : parts;
 }
 
 /** 1 for each word that says when, which list, how urgent, or is politeness at the end, together with the prepositions before it. */
@@ -68,10 +67,10 @@ function takenWords(words: readonly Word[], whens: readonly When[], lists: reado
 /** The length of the command itself: "remind me to", "add", "can you set a reminder for", "get rid of". */
 function verbLength(words: readonly Word[], head: number, operation: Decision['operation']): number {
   let at = head;
-  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at))
-    : operation === 'delete' ? deleteVerbs.at(words, at) || questionOrShow(words, at) || partingVerbs.at(words, at) : questionOrShow(words, at);
+  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at), words[at]?.word === 'mark' ? 1 : 0)
+    : operation === 'delete' ? deleteVerbs.at(words, at) || questionOrShow(words, at) || partingVerbs.at(words, at) || (words[at]?.word === 'make' ? 1 : 0) : questionOrShow(words, at);
   // "fix the tap" is the task itself, "fix a meeting" makes one.
-  const itself = makingDuties.has(words[at]?.word ?? '') && coreNouns.find(words, at + 1, at + 5) < 0 && eventNouns.find(words, at + 1, at + 5) < 0;
+  const itself = verb === 1 && makingDuties.has(words[at]?.word ?? '') && coreNouns.find(words, at + 1, at + 5) < 0 && eventNouns.find(words, at + 1, at + 5) < 0;
   if (operation === 'create' && (verb === 0 || itself)) return statementLength(words, at);
   at += verb;
   while (at < words.length && afterVerb.has(words[at]?.word ?? '') && at - head - verb < 3) at++;
@@ -85,7 +84,7 @@ function questionOrShow(words: readonly Word[], at: number): number {
   return Math.max(questionWords.at(words, at), showVerbs.at(words, at));
 }
 
-const statements = new Phrases("i already bought, i already have, i bought, i already got, i won't be going to, i won't be at, i won't be attending, i can't make, i cannot make, i can't attend, i'm not going to, i am not going to, i'm not attending, i'm no longer attending, i am no longer attending, no need for, i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, i don't need, i dont need, i do not need, i no longer need, i don't want, i do not want, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
+const statements = new Phrases("i already bought, i already have, i bought, i already got, i won't be going to, i won't be at, i won't be attending, i can't make, i cannot make, i can't attend, i'm not going to, i am not going to, i'm not attending, i'm no longer attending, i am no longer attending, no need for, i have, i have to, i have got, i've got, i've got to, i got, i am going to, i'm going to, i will, i'll, i need to, i need, i must, i should, i don't need, i dont need, i do not need, i no longer need, i don't want, i do not want, i don't want to be, i no longer want, we don't need, we do not need, we no longer need, i wish, i am having, i'm having, we are having, we're having, we have, we have to, there is, there's, i have got to, i gotta, i am, i'm, i would like to, i want to, i want, and, also, we need to");
 
 function statementLength(words: readonly Word[], at: number): number {
   return statements.at(words, at);
@@ -99,7 +98,7 @@ function runsOf(words: readonly Word[], from: number, to: number, taken: Uint8Ar
   }
   const breaks = (at: number): boolean => {
     const word = words[at]?.word ?? '';
-    if (taken[at]) return true;
+    if (taken[at] || (operation === 'create' && createdForms.at(words, at) > 0)) return true;
     if (operation === 'query') return queryNoise.has(word) || isMark(word);
     if (operation === 'delete') return deleteVerbs.at(words, at) > 0 && at > from ? true : deletedForms.at(words, at) > 0 || isMark(word);
     return /^[.!?;,]$/.test(word);
@@ -150,10 +149,11 @@ function onlyContainers(words: readonly Word[], { from, to }: Range): boolean {
   return words.slice(from, to).every(({ word }) => containers.has(word) || beforeContainer.has(word) || functionWords.has(word));
 }
 
-/** Without the containers at the end: "yoga alarms" → "yoga"; nothing when there is nothing else. */
+/** Without the containers around it: "yoga alarms" → "yoga", "task about the invoice" → "invoice"; nothing when there is nothing else. */
 function withoutContainers(words: readonly Word[], range: Range): Range {
   let { from, to } = range;
   if (onlyContainers(words, range)) return { from, to: from };
+  if (containers.has(words[from]?.word ?? '') && containerLinks.has(words[from + 1]?.word ?? '') && to - from > 2) from += 2;
   while (to > from && containers.has(words[to - 1]?.word ?? '')) to--;
   while (from < to && beforeContainer.has(words[from]?.word ?? '')) from++;
   return trimmed(words, { from, to });
