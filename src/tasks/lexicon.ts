@@ -15,7 +15,7 @@ export const prefixes = new Phrases(`
 export const createVerbs = new Phrases(`
   add, create, make, set, update, set up, setup, schedule, put, put down, book, plan, note, note down, note to self, note to myself, save the date, save the date for, note that, write, write down, jot, jot down, new, start, begin, insert, include, append, save, record, register, arrange, organize, organise
   enter, log, mark down, mark my calendar, update my calendar, update the calendar, modify my calendar, modify the calendar, edit my calendar, pencil in, pencil me in, pencil, make note, make a note, take note, take a note, name the new, call the new, name my new, block, block off, block out, reserve, fix, generate, produce, build, compile, compose, form, establish, input, keep, track, draft, draw up, prepare, invite, attach, place, get me a, give me a new, open a new, open new
-  throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store
+  throw, stick, slot in, stick in, pop, repeat, enable, activate, turn on, switch on, reschedule a new, flag, i'll need, need to add, need to create, need to make, want to add, want to create, want to make, sync, upload, import, store, adding, creating, making, setting, setting up, scheduling, putting, booking, planning, find a time, find time, find a slot
 `);
 
 /** Verbs among them that make many things besides tasks: alone, without a noun of the domain or a time, they say nothing. */
@@ -26,7 +26,7 @@ export const createdForms = new Phrases('to be added, be added, to be created, b
 
 /** Phrases that ask for a reminder, whatever stands beside them. */
 export const remindPhrases = new Phrases(`
-  remind, remind me, reminder to, remember, remember that, notify, notify me, notification for, notifications for, alert me, alert, wake me, wake me up, wake up, get me up, wake us, ping me, nudge me, warn me, buzz me, call me for, call me to, prompt me, tell me to, get up at, get up, wake, let me know when it is, tell me when it is, let me know when it's, tell me when it's
+  remind, remind me, reminder to, remember, remember that, notify, notify me, notification for, notifications for, alert me, alert, wake me, wake me up, wake up, get me up, wake us, ping me, nudge me, warn me, buzz me, call me for, call me to, prompt me, tell me to, get up at, get up, wake, let me know when it is, tell me when it is, let me know when it's, tell me when it's, tell me its time, tell me it's time, tell me it is time, let me know it's time, let me know it is time
   don't let me forget, do not let me forget, dont let me forget, make sure i, make sure i don't, make sure that i, ensure i, ensure that i, give me a reminder, give me an alert, send me a reminder, send me an alert, i need a reminder, i need an alarm, i want an alarm, i want a reminder, i need a new, i want a new, i would like a new, i'd like a new
   don't forget, do not forget, dont forget, be reminded, be notified, be alerted, be woken, be woken up, to be reminded, to be notified, get reminded, get notified, give me a heads up, give me a nudge, give me a ping, give me a warning, give me a call
 `);
@@ -35,7 +35,7 @@ export const remindPhrases = new Phrases(`
 export const deleteVerbs = new Phrases(`
   delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, undo, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
-  abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
+  deleting, removing, cancelling, canceling, clearing, erasing, abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
   do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, free up, ignore, throw away, throw out, forget the, forget my, forget alarm, rid
 `);
 
@@ -93,7 +93,7 @@ export const happening = new Phrases(`
 
 /** The beginning of a question for one's own duties. */
 export const ownDuties = new Phrases(`
-  what do i need, what do i have, what did i need, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, my day look, my week look, my weekend look, my schedule look, my morning look, my afternoon look, do i need to buy, do i have to buy, do i need to do, do i have to do, do i need to get, do i have something
+  what do i need, what do i have, what did i need, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i be, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, my day look, my week look, my weekend look, my schedule look, my morning look, my afternoon look, do i need to buy, do i have to buy, do i need to do, do i have to do, do i need to get, do i have something
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */

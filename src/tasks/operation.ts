@@ -53,10 +53,13 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     return day && words[head]?.word === 'send' && otherNouns.find(words, head + 1) < 0 ? decided('create', 0.5) : decided('none', 0.7);
   }
   if (asks && about.core && bringsNew(words, head)) return decided('create', 0.75);
+  // "when i have a meeting, remind me an hour before"
+  const condition = asks && /^(?:when|whenever)$/.test(words[head]?.word ?? '') ? reminders.find(words, head + 2) : -1;
+  if (condition > 0) return decided('create', 0.8, condition);
   // "let me know of the meeting on tuesday" is a reminder; "let me know which alarms are set for tuesday" asks.
   if (asks && words[head]?.word === 'let' && words[head + 2]?.word === 'know' && whens.length > 0 && (about.event || appointments.find(words) >= 0) && !about.other && alarms.find(words) < 0 && questionWords.find(words, head + 3) < 0) return decided('create', 0.6);
   // "tell me about my appointment an hour before it"
-  if (asks && tellMe.at(words, head) > 0 && whens.some(({ kind }) => kind === 'lead')) return decided('create', 0.7);
+  if (asks && showVerbs.at(words, head) > 0 && questionWords.at(words, head) <= tellMe.at(words, head) && whens.some(({ kind }) => kind === 'lead')) return decided('create', 0.7);
   if (asks && !about.core && !about.other) {
     if (whens.length > 0 && dutyVerbs.at(words, head) > 0) return decided('create', 0.6);
     if (awaits(words, head)) return decided('create', 0.6);
@@ -65,10 +68,13 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     const second = laterCommand(words, head + 1, navigation.at(words, head) > 0 ? 'anywhere' : 'after and');
     if (second && about.core) return decided(second.operation, 0.75, second.at);
     if (about.core || about.duties || ((about.event || about.own) && !about.other)) return decided('query', about.core ? 0.9 : 0.7);
+    // "when is jim coming": what is to come is of the calendar, what was is of history.
+    if (comes.at(words, head) > 0 && !about.other && whens[0]?.from !== head + comes.at(words, head)) return decided('query', 0.5);
     return decided('none', 0.7);
   }
-  if (otherVerbs.at(words, head) > 0 && !about.core) return decided('none', 0.7);
-  if (calendars.at(words, head) > 0 && onlyWhen(words, head + 1, whens)) return decided('query', 0.7);
+  const duty = isDuty(words, head, whens);
+  if (otherVerbs.at(words, head) > 0 && !about.core && !duty) return decided('none', 0.7);
+  if (calendars.at(words, head) > 0 && (onlyWhen(words, head + 1, whens) || words.slice(head + calendars.at(words, head)).every(({ word }) => isMark(word) || word === 'please'))) return decided('query', 0.7);
   if (createVerbs.at(words, head) > 0 || (words[head]?.word === 'mark' && whens.some(({ from }) => from === head + 1 || (from === head + 2 && words[head + 1]?.word === 'down')))) {
     if ((about.core && deletedForms.find(words, head) >= 0) || makesEmpty(words, head, whens)) return decided('delete', 0.7);
     if (about.core) return decided('create', 0.9);
@@ -77,15 +83,21 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     if (whens.length > 0 && (named || planning.at(words, head) > 0)) return decided('create', 0.7);
     if (about.other || (words[head]?.word === 'new' && !about.event)) return decided('none', 0.6);
     if (about.event || whens.length > 0) return decided('create', 0.8);
-    const duty = dutyVerbs.at(words, head) > 0 && vagueDutyVerbs.at(words, head) === 0;
-    return vagueCreateVerbs.at(words, head) >= length && !duty ? decided('none', 0.5) : decided('create', 0.5);
+    const made = dutyVerbs.at(words, head) > 0 && vagueDutyVerbs.at(words, head) === 0;
+    return vagueCreateVerbs.at(words, head) >= length && !made ? decided('none', 0.5) : decided('create', 0.5);
   }
   if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
+  if (words[head]?.word === 'have' && about.core && deletedForms.find(words) < 0) return decided('create', 0.6);
   if (deletedForms.find(words) >= 0 && (about.core || about.event || whens.length > 0)) return decided('delete', 0.7);
   if (about.core && words.at(-1)?.word === 'off') return decided('delete', 0.6);
   const second = laterCommand(words, head, 'anywhere');
   if (second && (about.core || about.event || (second.operation === 'create' && (whens.length > 0 || remindPhrases.at(words, second.at) > 0)))) return decided(second.operation, 0.75, second.at);
   return undirected(words, head, whens, about);
+}
+
+/** "order a cake for friday": a verb of a duty and a day, whatever else it is about. */
+function isDuty(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  return dutyVerbs.at(words, head) > 0 && (vagueDutyVerbs.at(words, head) === 0 || words[head]?.word === 'order') && sendingVerbs.at(words, head) === 0 && whens.some(({ kind }) => kind === 'date');
 }
 
 const unwanted = new Phrases("no need for, no need of, don't want any, do not want any, dont want any, don't need, do not need, dont need, no longer need, no longer want, don't want the, do not want the, don't want my, don't want to be, do not want to be, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, should not contain, shouldn't contain, should not have, should not include");
@@ -97,6 +109,8 @@ function hasSomething(words: readonly Word[], head: number): boolean {
   if (words[head]?.word !== 'have') return false;
   // "have my calendar remind me"
   if (words.some(({ word }, at) => at > head && /^(?:remind|notify|alert)$/.test(word) && /^(?:me|us)$/.test(words[at + 1]?.word ?? ''))) return true;
+  // "could you have the event removed", "have the alarm go off at six"; but "have the meetings been moved".
+  if (words[head - 1]?.word === 'you' || (/^(?:the|my)$/.test(words[head + 1]?.word ?? '') && words.some(({ word }) => /^(?:go|ring|sound|set|added|scheduled|removed|deleted|cleared)$/.test(word)) && !words.some(({ word }) => word === 'been'))) return true;
   return !/^(?:i|we|you|they|he|she|my|the|any|our|there|all)$/.test(words[head + 1]?.word ?? '');
 }
 
@@ -137,11 +151,17 @@ function awaits(words: readonly Word[], head: number): boolean {
   return length > 0 && /^(?:when|if|before|whenever)$/.test(words[head + length]?.word ?? '') && !/^(?:is|are|was|were|for|'s|does|do|did)$/.test(said);
 }
 
-/** "open a new list", "bring up a blank list": what is new cannot be shown. */
+/** "open a new list", "can i get a reminder", "show me an alert": what is new, or would remind, cannot be shown. */
 function bringsNew(words: readonly Word[], head: number): boolean {
-  const at = head + navigation.at(words, head);
-  return at > head && /^(?:a|an|another)$/.test(words[at]?.word ?? '') && (/^(?:new|fresh|blank)$/.test(words[at + 1]?.word ?? '') || (words[head]?.word === 'open' && coreNouns.at(words, at + 1) > 0));
+  const from = head + showVerbs.at(words, head);
+  const article = words.findIndex(({ word }, at) => at >= from && at < from + 2 && /^(?:a|an|another)$/.test(word));
+  if (from === head || article < 0) return false;
+  return /^(?:new|fresh|blank)$/.test(words[article + 1]?.word ?? '') || reminding.find(words, article + 1, article + 4) >= 0 || (words[head]?.word === 'open' && coreNouns.at(words, article + 1) > 0);
 }
+
+const reminders = new Phrases('remind me, remind us, notify me, alert me, wake me, warn me, ping me, tell me to');
+const comes = new Phrases("when is, when 's, when are, when will, when am, do i have, do we have, do i need, do we need");
+const reminding = new Phrases('reminder, alert, alarm, notification, wake up call');
 
 function restIsEmpty(words: readonly Word[], from: number): boolean {
   return words.slice(from).every(({ word }) => isMark(word) || /^(?:please|now|thanks|right|here|everything|immediately)$/.test(word));
@@ -191,7 +211,8 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   }
   if (words[head]?.word === 'my' && /^(?:plans?|planning)$/.test(words[lastNoun(words, whens)]?.word ?? '')) return decided('query', 0.6);
   if (dated && (appointed.find(words) >= 0 || outings.find(words) >= 0)) return decided('create', 0.6);
-  if (about.other) return decided('none', 0.6);
+  const duty = isDuty(words, head, whens);
+  if (about.other && !duty) return decided('none', 0.6);
   if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
   if ((dated && statements.find(words) >= 0) || (about.event && words.length <= 5)) return decided('create', 0.5);
@@ -237,7 +258,7 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
     core: !local && (named || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
     own: (timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0)) || asksForTime(words, head, whens),
-    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || (whens[0]?.from === 1 && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
+    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || ((whens[0]?.from === 1 || (whens[0]?.from === 2 && words[1]?.word === 'my')) && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
@@ -272,7 +293,7 @@ function onlyWhen(words: readonly Word[], from: number, whens: readonly When[]):
   return when !== undefined && when.from - from <= 2 && whens.at(-1)?.to === end && words.slice(from, when.from).every(({ word }) => /^(?:for|on|of|the|in)$/.test(word));
 }
 
-const hedges = new Phrases('is there a way to, is there any way to, are there ways to, are there any ways to, is there a way i can, is there a way you can');
+const hedges = new Phrases('how about, what about, i am thinking of, i\'m thinking of, i was thinking of, do you mind, would you mind, would it be possible to, is there any way you can, is there a way you could, is there any way you could, is there any chance you could, do you think you could, is there a way to, is there any way to, are there ways to, are there any ways to, is there a way i can, is there a way you can');
 const doubts = new Phrases("i forgot, i forget, i've forgotten, i don't remember, i can't remember, i cannot remember, i don't know, i do not know, i dont know, i'm not sure, i am not sure, i wonder, i was wondering");
 
 /** Where the command begins: after greetings, politeness and wishes. */
