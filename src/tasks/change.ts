@@ -160,7 +160,7 @@ function tagged(words: readonly Word[], head: number, end: number): ChangePlace 
 /** "move X to friday", "postpone X until next week", "change X from friday to monday", "reschedule X". */
 function moved(words: readonly Word[], head: number, end: number, whens: readonly When[]): ChangePlace | null {
   const length = moveVerbs.at(words, head);
-  if (length === 0) return null;
+  if (length === 0 || /^(?:off|on)$/.test(words[head + length]?.word ?? '')) return null;
   const from = head + length;
   const last = whens.findLastIndex((when) => when.to <= end && when.from > head);
   // "from three to four" is no span of time here but the old one and the new one.

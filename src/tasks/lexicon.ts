@@ -43,21 +43,21 @@ export const deleteVerbs = new Phrases(`
 export const plainDeleteVerbs = new Phrases('delete, remove, erase, cancel, get rid of, eliminate, clear my, clear the, clear all, discard');
 
 /** Verbs whose particle stands behind their object: "take milk off my list", "cross the report off". */
-export const partingVerbs = new Phrases('take, cross, strike, scratch, turn, switch, get, pull, knock, tick, move, keep, put, change');
+export const partingVerbs = new Phrases('take, cross, strike, scratch, turn, switch, get, pull, knock, tick, move, keep, put, change, throw, shut');
 
 /** The same, said of the thing: "this event to be removed", "is no longer needed". */
 export const deletedForms = new Phrases(`
-  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied, come off, comes off, called off, got called off, got cancelled, got canceled
+  deleted, removed, cancelled, canceled, erased, cleared, wiped, discarded, eliminated, dismissed, disabled, silenced, gone, taken off, taken out, taken away, no longer needed, not needed anymore, not needed any more, crossed off, emptied, come off, comes off, go away, disappear, called off, got called off, got cancelled, got canceled
 `);
 
 /** Verbs that ask to see something. */
 export const showVerbs = new Phrases(`
-  show, show me, show us, list, list out, list down, list all, tell me, tell, give me, give, read, read me, read out, read back, check, check out, checkout, check if, check whether, see, see if, see whether, find, find out, search, search for, look, look up, look for, look at, look in, look through, display, view, review, get, get me, pull up, bring up, open, open up, go to, go over, go through, fetch, retrieve, provide, present, print, describe, enumerate, name, count, report, confirm if, confirm i, confirm my, confirm the, confirm that, verify, let me know, let me see, let me hear, inform me, more about, more information, more info, more details, details, information on, information about, can i have, may i have, could i have, can i get, can i see, may i see, what, recite, repeat my, explain, access, load, locate, pull, run through, tell us, update me on, fill me in on, brief me, remind me of how, remind me what, remind me when, remind me where, remind me who, remind me which, remind me how, i need to know, i want to know, i would like to know, i'd like to know, i want to see, i would like to see, i'd like to see, need to know, want to know, want to see, know, see see, say, any, hear, remind me about my alarms, recall, browse, find me, ask
+  show, show me, show us, list, list out, list down, list all, tell me, tell, give me, give, read, read me, read out, read back, check, check out, checkout, check if, check whether, see, see if, see whether, find, find out, search, search for, look, look up, look for, look at, look in, look through, display, view, review, get, get me, pull up, bring up, open, open up, go to, go over, go through, fetch, retrieve, provide, present, print, describe, enumerate, name, count, report, confirm if, confirm i, confirm my, confirm the, confirm that, verify, let me know, let me see, let me hear, inform me, more about, more information, more info, more details, details, information on, information about, can i have, may i have, could i have, can i get, can i see, may i see, what, recite, repeat my, explain, access, load, locate, pull, run through, tell us, update me on, fill me in on, brief me, brief me on, walk me through, take me through, run me through, talk me through, remind me of how, remind me what, remind me when, remind me where, remind me who, remind me which, remind me how, i need to know, i want to know, i would like to know, i'd like to know, i want to see, i would like to see, i'd like to see, need to know, want to know, want to see, know, see see, say, any, hear, remind me about my alarms, recall, browse, find me, ask
 `);
 
 /** Words that begin a question. */
 export const questionWords = new Phrases(`
-  what, what's, whats, what're, which, when, when's, whens, where, where's, wheres, who, who's, whos, whom, whose, how, how's, hows, how many, how soon, why, do, does, did, is, are, am, was, were, have, has, had, will, shall, should, isn't, aren't, don't i, doesn't, didn't, any, anything, is there, are there, at what time, on what day, on which, for what, in what, whatever, what time, time is, what is, tell me, can i, may i, would, wht, wat
+  what, what's, whats, what're, which, when, when's, whens, where, where's, wheres, who, who's, whos, whom, whose, how, how's, hows, how many, how soon, why, do, does, did, is, are, am, was, were, have, has, had, will, shall, should, isn't, aren't, don't i, doesn't, didn't, any, anything, is there, are there, at what time, with whom, with who, for whom, from whom, to whom, in which, at which, on what day, on which, for what, in what, whatever, what time, time is, what is, tell me, can i, may i, would, wht, wat
 `);
 
 /** Nouns that nothing but tasks, calendars, lists and reminders are called by. */
@@ -83,7 +83,7 @@ export const eventNouns = new Phrases(...withPlurals(`
 
 /** "am i free", "do i have anything on": asked of one's own time without naming the calendar. */
 export const availability = new Phrases(`
-  free, busy, available, booked, anything, something, doing, up to, supposed to, next, have to, got on, plans, do i have, have i, i have, i got, i set, i make, i made, remaining, are set, is set, set for, to buy, to pick up, to get, to complete, to finish
+  free, busy, available, booked, anything, something, doing, up to, supposed to, next, have to, got on, plans, do i have, have i, i have, i got, i set, i make, i made, remaining, did i do, have i done, are set, is set, set for, to buy, to pick up, to get, to complete, to finish
 `);
 
 /** The same, clear even without "i" when a day or time is named: "what's going on tomorrow". */
@@ -93,7 +93,7 @@ export const happening = new Phrases(`
 
 /** The beginning of a question for one's own duties. */
 export const ownDuties = new Phrases(`
-  what do i need, what do i have, what did i need, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i be, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, my day look, my week look, my weekend look, my schedule look, my morning look, my afternoon look, do i need to buy, do i have to buy, do i need to do, do i have to do, do i need to get, do i have something
+  what do i need, what do i have, what did i need, what else do i need, what else do i have, what do i still need, what do i still have, what have i got, am i supposed, what should i do, what should i be, what should i buy, what should i get, what must i, what did i plan, what did i schedule, what am i doing, what i need, what i have to, what we need, what do we need, what do we have, what are we doing, what am i up to, am i free, am i busy, am i available, am i booked, do i have anything, do i have any plans, do i have plans, have i missed anything, did i miss anything, did i miss any, did i forget, have i forgotten, through my day, of my day, on my day, of my week, my day look, my week look, my weekend look, my schedule look, my morning look, my afternoon look, do i need to buy, do i have to buy, do i need to do, do i have to do, do i need to get, do i have something
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */

@@ -35,6 +35,8 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   const overruled = change !== null && change.confidence < 0.9 && laterCommand(words, head + 1, 'anywhere')?.operation === 'delete';
   if (change && !overruled) return { ...decided('update', change.confidence), change };
 
+  if (notMissed.find(words) >= 0) return decided('create', 0.8);
+  if (forbidden.find(words) >= 0) return decided('delete', 0.8);
   const asks = (asksFor(words, head, whens) || tagQuestions.at(words, lastTag(words)) > 0) && !remindsOfDuty(words, head, whens);
   if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !asks) return decided('create', 0.95);
   if (halts.at(words, head) > 0 && restIsEmpty(words, head + halts.at(words, head))) return decided('reject', 0.6);
@@ -45,7 +47,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
     return whens.length > 0 && !about.other ? decided('create', 0.6) : decided('none', 0.6);
   }
   const needless = unwanted.find(words) >= 0;
-  if (!asks && ((needless && (about.core || noLonger.find(words) >= 0)) || (words[head]?.word === 'no' && coreNouns.find(words, head + 1, head + 4) > 0) || ((about.core || about.event) && calledOff.find(words) >= 0))) return decided('delete', 0.7);
+  if (!asks && ((needless && (about.core || noLonger.find(words) >= 0)) || (words[head]?.word === 'no' && coreNouns.find(words, head + 1, head + 4) > 0) || ((about.core || about.event) && (calledOff.find(words) >= 0 || absent.find(words) >= 0)) || (unneeded.at(words, 0) > 0 && words.length < 8 && !about.other))) return decided('delete', 0.7);
   // "send the report to anna by friday" is a duty; "send …" without a day, or anything of mail, is not.
   if (sendingVerbs.at(words, head) > createVerbs.at(words, head)) {
     if (sentToOneself.find(words, head + 1, head + 5) > 0) return decided('create', 0.8);
@@ -89,7 +91,7 @@ export function decide(words: readonly Word[], whens: readonly When[]): Decision
   if (createdForms.find(words) >= 0 && about.core) return decided('create', 0.8);
   if (words[head]?.word === 'have' && about.core && deletedForms.find(words) < 0) return decided('create', 0.6);
   if (deletedForms.find(words) >= 0 && (about.core || about.event || whens.length > 0)) return decided('delete', 0.7);
-  if (about.core && words.at(-1)?.word === 'off') return decided('delete', 0.6);
+  if (about.core && (words.at(-1)?.word === 'off' || offList.find(words, head) >= 0)) return decided('delete', 0.6);
   const second = laterCommand(words, head, 'anywhere');
   if (second && (about.core || about.event || (second.operation === 'create' && (whens.length > 0 || remindPhrases.at(words, second.at) > 0)))) return decided(second.operation, 0.75, second.at);
   return undirected(words, head, whens, about);
@@ -100,9 +102,16 @@ function isDuty(words: readonly Word[], head: number, whens: readonly When[]): b
   return dutyVerbs.at(words, head) > 0 && (vagueDutyVerbs.at(words, head) === 0 || words[head]?.word === 'order') && sendingVerbs.at(words, head) === 0 && whens.some(({ kind }) => kind === 'date');
 }
 
+const product = (firsts: readonly string[], seconds: readonly string[]): string => firsts.flatMap((first) => seconds.map((second) => `${first} ${second}`)).join(',');
+const not = ["don't", 'do not', 'dont'];
+const offList = new Phrases(product(['off', 'off of'], ['list', 'my list', 'the list', 'my calendar', 'the calendar']));
+const notMissed = new Phrases(product([...not, "i don't", 'i do not'], ['want to forget', 'want to miss', 'let me miss', 'let me forget']), 'should not forget, must not forget, cannot forget, can\'t forget');
+const forbidden = new Phrases(product([...not, 'no need to', "don't need to", 'do not need to', "don't have to", 'do not have to', 'never'], ['remind', 'notify', 'wake me', 'alert', 'ring', 'warn me']), product([...not, 'not'], ['want to be reminded', 'want to be notified', 'want to be woken', 'want to be alerted', 'need to be reminded', 'need to be woken']));
+const absent = new Phrases(product(["can't", 'cannot', 'can not', "won't", 'will not', 'not able to', 'unable to', "couldn't", 'no longer'], ['attend', 'make', 'come', 'go', 'join', 'be there', 'be attending', 'be able', 'be going']));
 const unwanted = new Phrases("no need for, no need of, don't want any, do not want any, dont want any, don't need, do not need, dont need, no longer need, no longer want, don't want the, do not want the, don't want my, don't want to be, do not want to be, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, should not contain, shouldn't contain, should not have, should not include");
+const unneeded = new Phrases(product(['i', 'we'], [...not, 'no longer'].flatMap((negation) => [`${negation} need`, `${negation} want`])));
 const noLonger = new Phrases('anymore, any more, any longer, no longer');
-const calledOff = new Phrases("no longer attending, won't be, will not be, not going to the, not going to my, can't make, cannot make, can not make, can't attend, cannot attend, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
+const calledOff = new Phrases("no longer attending, won't be, will not be, not going to the, not going to my, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
 const planning = new Phrases('add, schedule, plan, note, write down, note down, jot down, invite, pencil in, arrange, mark down, put down, log, organise, organize');
 /** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */
 function hasSomething(words: readonly Word[], head: number): boolean {
@@ -120,6 +129,7 @@ const sentToOneself = new Phrases('reminder, reminders, alert, alerts, notificat
 function asksFor(words: readonly Word[], head: number, whens: readonly When[]): boolean {
   // "i want to do the laundry" asks nothing.
   if (questionWords.at(words, head) > 0 && words[head - 1]?.word !== 'to') return !hasSomething(words, head);
+  if (remindsOfAll(words, head)) return true;
   const verb = words[head]?.word ?? '';
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
   // "i want to know, could milk be added to my list"
@@ -202,8 +212,9 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   const dated = whens.length > 0;
   const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
   // "milk on the shopping list" puts it there; "the shopping list" looks at it.
-  const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^lists?$/.test(later.word)) && words[at + 1]?.word !== 'do');
-  const looksUp = !isNew && (lookUpNouns.find(words) >= 0 || (!dated && nextNouns.find(words) === head) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
+  const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^(?:lists?|calendar)$/.test(later.word)) && words[at + 1]?.word !== 'do');
+  const stated = statements.at(words, 0) > 0 && words[0]?.word !== 'my';
+  const looksUp = !isNew && !stated && ((!placed && lookUpNouns.find(words) >= 0) || (!dated && [head, head + 1].includes(nextNouns.find(words))) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
   if (about.core) {
     // "i need a grocery list": what is wanted with an "a" is not there yet.
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
@@ -215,7 +226,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   if (about.other && !duty) return decided('none', 0.6);
   if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
-  if ((dated && statements.find(words) >= 0) || (about.event && words.length <= 5)) return decided('create', 0.5);
+  if ((dated && (statements.find(words) >= 0 || begins.find(words) >= 0)) || (about.event && words.length <= 5)) return decided('create', 0.5);
   return decided('none', 0.5);
 }
 
@@ -230,6 +241,7 @@ function lastNoun(words: readonly Word[], whens: readonly When[]): number {
 }
 
 const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, tasks due, items due, due today, due tomorrow, due this');
+const begins = new Phrases('starts, begins, ends, opens, closes, takes place');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last reminder, last event');
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
@@ -258,7 +270,7 @@ function subjects(words: readonly Word[], head: number, whens: readonly When[]):
     core: !local && (named || words.some(({ word }) => /^#[^#]/.test(word))),
     event: !local && eventNouns.find(words) >= 0,
     own: (timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0)) || asksForTime(words, head, whens),
-    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && /^(?:is|are)$/.test(words[0]?.word ?? '') && (words[1]?.word === 'there' || ((whens[0]?.from === 1 || (whens[0]?.from === 2 && words[1]?.word === 'my')) && /^(?:free|busy|open|available|clear)$/.test(words.at(-1)?.word ?? ''))))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
+    duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && ((/^(?:is|are)$/.test(words[0]?.word ?? '') && words[1]?.word === 'there') || isFree(words, whens)))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
   };
 }
@@ -272,16 +284,25 @@ function asksForTime(words: readonly Word[], head: number, whens: readonly When[
   if (of > 0 && words[of - 1]?.word !== 'birth') return whens.every(({ from }) => from !== of + dateOf.at(words, of) && from !== of + dateOf.at(words, of) + 1);
   let at = head + lookAhead.at(words, head);
   if (at === head) return false;
-  if (/^(?:on|up|for|about)$/.test(words[at]?.word ?? '')) at++;
+  if (/^(?:on|up|for|about|my)$/.test(words[at]?.word ?? '')) at++;
   const when = whens.find(({ from }) => from === at);
   let end = when?.to ?? at;
   while (end < words.length && (isMark(words[end]?.word) || /^(?:look|like|please|for|me)$/.test(words[end]?.word ?? ''))) end++;
   return end === words.length;
 }
 
+/** "is my wednesday open", "check if friday is free". */
+function isFree(words: readonly Word[], whens: readonly When[]): boolean {
+  const [when] = whens;
+  const end = words.findLastIndex(({ word }) => !isMark(word));
+  if (!when || !/^(?:free|busy|open|available|clear|booked|taken)$/.test(words[end]?.word ?? '')) return false;
+  const before = words[when.from - 1]?.word === 'my' ? when.from - 2 : when.from - 1;
+  return /^(?:is|are|if|whether)$/.test(words[before]?.word ?? '');
+}
+
 const dateOf = new Phrases('date of, date for');
 const dutyTimes = new Phrases('when do i have to, when do i need to, when must i, what time do i have to, what time do i need to, where do i have to, where do i need to');
-const lookAhead = new Phrases("what 's next, what is next, whats next, what 's on, what is on, whats on, what 's for, what is for, whats for, what 's on my plate, what is on my plate, whats on my plate, what 's up next, what comes next, tell me about, what about, how about, how does, how is, how 's, what does");
+const lookAhead = new Phrases("what 's next, what is next, whats next, what 's on, what is on, whats on, what 's for, what is for, whats for, what 's on my plate, what is on my plate, whats on my plate, what 's up next, what comes next, tell me about, check, check on, look at, see, brief me on, update me on, fill me in on, what about, how about, how does, how is, how 's, what does");
 const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
 const calendarNames = new Phrases('calendar, my schedule, my agenda, my list');
 const calendars = new Phrases('calendar, schedule, agenda, diary, plan, plans, my plan, my plans, my calendar, my schedule, my agenda, my diary, my list');
@@ -344,9 +365,17 @@ function remindsOfDuty(words: readonly Word[], head: number, whens: readonly Whe
   // "remind me when i get home to …"; but "remind me of how many lists there are".
   if (/^(?:when|if|before|after)$/.test(words[head + length]?.word ?? '') && arrivals.at(words, head + length + 1) > 0) return true;
   const of = /^(?:of|about)$/.test(words[head + length]?.word ?? '') ? 1 : 0;
-  return length >= showVerbs.at(words, head) && !(of > 0 && /^(?:what|which|who|how|where)$/.test(words[head + length + of]?.word ?? ''));
+  if (remindsOfAll(words, head)) return false;
+  return (length >= showVerbs.at(words, head)) && !(of > 0 && /^(?:what|which|who|how|where)$/.test(words[head + length + of]?.word ?? ''));
 }
 
+/** "remind me of my schedule for today" */
+function remindsOfAll(words: readonly Word[], head: number): boolean {
+  const at = head + remindPhrases.at(words, head);
+  return at > head && /^(?:of|about)$/.test(words[at]?.word ?? '') && overviews.at(words, at + 1) > 0;
+}
+
+const overviews = new Phrases("my schedule, my calendar, my agenda, my plans, my events, my tasks, my list, my to do list, my reminders, my day, my week, today 's schedule, today 's events, today 's tasks, today 's agenda, tomorrow 's schedule, tomorrow 's events, tomorrow 's agenda");
 const arrivals = new Phrases("i am, i'm, i get, i arrive, i leave, i come, i go, i pass, we get, we leave, we are");
 
 /** Whether a verb of taking away is about tasks: "clean my calendar", "delete item four", but not "turn off the lights", "clean the floor". */
