@@ -35,7 +35,7 @@ export const remindPhrases = new Phrases(`
 export const deleteVerbs = new Phrases(`
   delete, remove, cancel, erase, clear, clean, clear out, clean out, clear off, clean up, clear up, get rid of, drop, eliminate, discard, dismiss, disable, deactivate, unset, scrap, wipe, wipe out, cross out, cross off, strike, strike off, strike out, undo, scratch, scratch off, forget about, dispose, dispose of, trash, dump, toss, take away, take off, take out, takeout
   subtract, exclude, omit, empty, abort, call off, withdraw, rm, uncheck, unschedule, ditch, kill, purge, nix, void, disregard, stop reminding me, stop alarm, stop alarms, stop the alarm, stop my alarm, stop all alarms, stop wake, silence, snooze, turn off, switch off, shut off, turn the alarm off, destroy, axe, reset
-  deleting, removing, cancelling, canceling, clearing, erasing, abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
+  skip, decline, reject, never mind the, nevermind the, deleting, removing, cancelling, canceling, clearing, erasing, abolish, terminate, exterminate, detach, unlist, stop, take down, expunge, stop the, stop my, stop all
   do not remind, don't remind, dont remind, do not wake, don't wake, dont wake, do not need, don't need, dont need, no longer need, do away with, free up, ignore, throw away, throw out, forget the, forget my, forget alarm, rid
 `);
 
@@ -76,7 +76,7 @@ export const eventNouns = new Phrases(...withPlurals(`
   party, parties, lunch, dinner, breakfast, brunch, class, classes, lesson, game, match, wedding, conference, concert, holiday, vacation, trip, visit, flight, exam, test, interview, call, church, gym, practice, practise, session,
   workshop, webinar, seminar, reservation, lunch date, dinner date, birthday, anniversary, marriage, exhibition, exhibit, fair, recital, inauguration, audition, hearing, screening, retreat, outing, celebration, potluck, lecture,
   tutorial, meetup, hangout, ceremony, funeral, festival, gathering, reunion, checkup, check-up, check up, haircut, hair cut, rehearsal, presentation, review, standup, stand-up, sync, tournament, picnic, barbecue, bbq, program,
-  programme, payment, bill, mortgage, graduation, shower, launch, plan, activity, activities, function, get together, playdate, dentist, doctor, conference call, project, report, essay
+  programme, payment, bill, mortgage, graduation, shower, launch, plan, activity, activities, function, get together, playdate, dentist, doctor, conference call, project, report, essay, invite, invitation
 `), `
   training, day off, takes place, take place, taking place, yoga, rent, dinner reservations, shopping, groceries, grocery, milk, eggs, bread, homework, duties, work, medicine, medication, pills
 `);
@@ -99,7 +99,7 @@ export const ownDuties = new Phrases(`
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */
 export const otherNouns = new Phrases(`
   weather, rain, raining, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
-  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, feed, game, games, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
+  joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, news feed, facebook feed, game, games, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
 `);
 
 /** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */
@@ -110,7 +110,7 @@ export const outings = new Phrases('movie, movies, theater, theatre, restaurant,
 
 /** Verbs of what an assistant does itself, other than tasks. */
 export const otherVerbs = new Phrases(`
-  order, dim, brighten, mute, unmute, increase, decrease, lower, raise, louder, quieter, shuffle, queue, skip, pause, resume, translate, convert, calculate, define, compute, navigate, drive, sing, sell, recommend, suggest, vacuum, hoover, brew, download, stream, listen, what does, who is, who was, spell, search the web, google, rate, like this, dislike
+  order, dim, brighten, mute, unmute, increase, decrease, lower, raise, louder, quieter, shuffle, queue, pause, resume, translate, convert, calculate, define, compute, navigate, drive, sing, sell, recommend, suggest, vacuum, hoover, brew, download, stream, listen, what does, who is, who was, spell, search the web, google, rate, like this, dislike
 `);
 
 /** Verbs of duties: a bare "pay the rent on friday" or "buy milk" is worth a task. */

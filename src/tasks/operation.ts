@@ -1,7 +1,7 @@
 // Decides what an utterance asks for. The word that leads it, after "please", "can you" and the like, decides in most
 // sentences; questions and looks into the calendar may end in a second command ("find my next event and delete it").
 import {
-  approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, happening, otherNouns, otherVerbs, outings, ownDuties, partingVerbs, plainDeleteVerbs,
+  approvals, availability, coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, dutyVerbs, eventNouns, feedbackFiller, functionWords, happening, otherNouns, otherVerbs, outings, ownDuties, partingVerbs, plainDeleteVerbs,
   prefixes, questionWords, refusals, remindPhrases, sendingVerbs, showVerbs, vagueCreateVerbs, vagueDutyVerbs,
 } from './lexicon.ts';
 import { changeOf, type ChangePlace } from './change.ts';
@@ -108,7 +108,7 @@ const offList = new Phrases(product(['off', 'off of'], ['list', 'my list', 'the 
 const notMissed = new Phrases(product([...not, "i don't", 'i do not'], ['want to forget', 'want to miss', 'let me miss', 'let me forget']), 'should not forget, must not forget, cannot forget, can\'t forget');
 const forbidden = new Phrases(product([...not, 'no need to', "don't need to", 'do not need to', "don't have to", 'do not have to', 'never'], ['remind', 'notify', 'wake me', 'alert', 'ring', 'warn me']), product([...not, 'not'], ['want to be reminded', 'want to be notified', 'want to be woken', 'want to be alerted', 'need to be reminded', 'need to be woken']));
 const absent = new Phrases(product(["can't", 'cannot', 'can not', "won't", 'will not', 'not able to', 'unable to', "couldn't", 'no longer'], ['attend', 'make', 'come', 'go', 'join', 'be there', 'be attending', 'be able', 'be going']));
-const unwanted = new Phrases("no need for, no need of, don't want any, do not want any, dont want any, don't need, do not need, dont need, no longer need, no longer want, don't want the, do not want the, don't want my, don't want to be, do not want to be, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, should not contain, shouldn't contain, should not have, should not include");
+const unwanted = new Phrases("no need for, no need of, don't want any, do not want any, dont want any, don't need, do not need, dont need, no longer need, no longer want, don't want the, do not want the, don't want my, don't want to be, do not want to be, not needed any, no longer needed, no longer attending, there is no, there are no, there is nothing, will be no, have no meeting, have no meetings, won't be a, will not be a, not meeting, don't have a, do not have a, don't have any, should not contain, shouldn't contain, should not have, should not include");
 const unneeded = new Phrases(product(['i', 'we'], [...not, 'no longer'].flatMap((negation) => [`${negation} need`, `${negation} want`])));
 const noLonger = new Phrases('anymore, any more, any longer, no longer');
 const calledOff = new Phrases("no longer attending, won't be, will not be, not going to the, not going to my, not attending, not happening, called off, not coming, not doing, don't schedule, do not schedule, don't set, do not set, don't want");
@@ -134,6 +134,7 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
   // "i want to know, could milk be added to my list"
   if (createdForms.find(words) >= 0 && words.some(({ word }, at) => at > head && /^(?:can|could|should)$/.test(word))) return false;
+  if (verb === 'tell' && /^(?:everyone|everybody|him|her|them|my|our)$/.test(words[head + 1]?.word ?? '')) return false;
   return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (viewed.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0);
 }
 
@@ -170,7 +171,7 @@ function bringsNew(words: readonly Word[], head: number): boolean {
 }
 
 const reminders = new Phrases('remind me, remind us, notify me, alert me, wake me, warn me, ping me, tell me to');
-const comes = new Phrases("when is, when 's, when are, when will, when am, do i have, do we have, do i need, do we need");
+const comes = new Phrases("when is, when 's, when are, when will, when am, when do i, when do we, when must i, do i have, do we have, do i need, do we need");
 const reminding = new Phrases('reminder, alert, alarm, notification, wake up call');
 
 function restIsEmpty(words: readonly Word[], from: number): boolean {
@@ -214,7 +215,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   // "milk on the shopping list" puts it there; "the shopping list" looks at it.
   const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^(?:lists?|calendar)$/.test(later.word)) && words[at + 1]?.word !== 'do');
   const stated = statements.at(words, 0) > 0 && words[0]?.word !== 'my';
-  const looksUp = !isNew && !stated && ((!placed && lookUpNouns.find(words) >= 0) || (!dated && [head, head + 1].includes(nextNouns.find(words))) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
+  const looksUp = !isNew && !stated && (words[head]?.word === 'due' || (!placed && lookUpNouns.find(words) >= 0) || (!dated && [head, head + 1].includes(nextNouns.find(words))) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
   if (about.core) {
     // "i need a grocery list": what is wanted with an "a" is not there yet.
     if (looksUp && !/^(?:a|an|another|one)$/.test(words[head]?.word ?? '')) return decided('query', 0.6);
@@ -226,7 +227,7 @@ function undirected(words: readonly Word[], head: number, whens: readonly When[]
   if (about.other && !duty) return decided('none', 0.6);
   if (dutyVerbs.at(words, head) > 0 && (dated || vagueDutyVerbs.at(words, head) === 0)) return decided('create', dated ? 0.7 : 0.5);
   if (about.event && (dated || statements.find(words) >= 0)) return decided('create', 0.6);
-  if ((dated && (statements.find(words) >= 0 || begins.find(words) >= 0)) || (about.event && words.length <= 5)) return decided('create', 0.5);
+  if ((dated && (statements.find(words) >= 0 || begins.find(words) >= 0 || (whens.some(({ kind }) => kind === 'date') && tellsOfSomething(words, whens)))) || (about.event && words.length <= 5)) return decided('create', 0.5);
   return decided('none', 0.5);
 }
 
@@ -240,7 +241,14 @@ function lastNoun(words: readonly Word[], whens: readonly When[]): number {
   return at;
 }
 
-const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, tasks due, items due, due today, due tomorrow, due this');
+const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, tasks due, items due, things due');
+/** "drinks with the team on friday": something besides a time that lies ahead, and no question of the clock or the calendar. */
+function tellsOfSomething(words: readonly Word[], whens: readonly When[]): boolean {
+  const said = words.filter((_, at) => !whens.some(({ from, to }) => at >= from && at < to));
+  return said.filter(({ word }) => /^\p{L}{2}/u.test(word) && !functionWords.has(word)).length > 1
+    && !words.some(({ word }) => /^(?:date|day|time|clock|month|year|week|what|which|how|who|yesterday|ago|last|was|were|did|had|went|saw|don't|couldn't|didn't|happened)$/.test(word));
+}
+
 const begins = new Phrases('starts, begins, ends, opens, closes, takes place');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last reminder, last event');
@@ -385,7 +393,7 @@ function takesAway(words: readonly Word[], head: number, about: Subjects): boole
   return true;
 }
 
-const weakDelete = new Phrases('stop, stop the, stop my, stop all, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
+const weakDelete = new Phrases('skip, decline, reject, never mind the, nevermind the, stop, stop the, stop my, stop all, terminate, take down, clean, clean up, clean out, clear up, turn off, switch off, shut off, stop, silence, reset, kill, drop, take out, takeout, dismiss, disable, deactivate, snooze, forget the, forget my, empty');
 
 /** A second command: "… and delete it", "… can you remind me", ", put it on thursday". After a question only what "and" leads. */
 function laterCommand(words: readonly Word[], from: number, where: 'after and' | 'anywhere'): { operation: Operation; at: number } | null {
