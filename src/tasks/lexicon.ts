@@ -66,6 +66,9 @@ export const coreNouns = new Phrases(`
   engagement, engagements, entry, entries, woken, plans, planned, booked, catalogue, register, checklist, wake up, wakeup, alert, alerts, notification, notifications, due, overdue, commitments, itinerary, notes, notepad, note pad, memo, memos, organizer, organiser, birthday, birthdays, anniversary, assignment, assignments, wishlist, wish list
 `);
 
+/** Nouns among them of which there is something to look at. */
+export const recordNouns = new Phrases('calendar, calendars, calender, schedule, agenda, planner, diary, list, lists, reminder, reminders, alarm, alarms, event, events, meetings, appointments, notes, details');
+
 /** The phrases, and their regular plurals. */
 function withPlurals(phrases: string): [string, string] {
   return [phrases, phrases.replace(/(\p{L})[ ]*(?=[,\n])/gu, '$1s')];

@@ -1,7 +1,8 @@
 // What a task is called in an utterance: what is left when the command, the day and time, the list, the container ("a
 // reminder", "my calendar") and politeness are taken away.
 import { coreNouns, createdForms, createVerbs, deletedForms, deleteVerbs, eventNouns, functionWords, partingVerbs, questionWords, remindPhrases, showVerbs } from './lexicon.ts';
-import { tellMe, type Decision } from './operation.ts';
+import { tellMe } from './asking.ts';
+import type { Decision } from './operation.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
