@@ -70,10 +70,10 @@ function commanded(sentence: Sentence): Reading | null {
   if (createdForms.find(words) >= 0 && about.core) return { operation: 'create', confidence: 0.8 };
   // "have the alarm go off at six"
   if (words[head]?.word === 'have' && about.core && deletedForms.find(words) < 0) return { operation: 'create', confidence: 0.6 };
-  if (isOff(sentence)) return { operation: 'delete', confidence: 0.7 };
   const second = laterCommand(words, head, 'anywhere');
   const reminds = second?.operation === 'create' && (whens.length > 0 || remindPhrases.at(words, second.at) > 0);
-  return second && (about.core || about.event || reminds) ? { ...second, confidence: 0.75 } : null;
+  if (second && (about.core || about.event || reminds)) return { ...second, confidence: 0.75 };
+  return isOff(sentence) ? { operation: 'delete', confidence: 0.7 } : null;
 }
 
 /** A verb of making leads: the less it says by itself, the more must be said of an event or a time. */
