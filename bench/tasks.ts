@@ -1,6 +1,9 @@
 // How well utterances about tasks are understood without a model: the operation and the marked spans, beside a plain keyword
-// rule, scored by the data's own script. `npm run bench:tasks -- <folder with utterances.jsonl, or such a file> [--out FILE]`;
-// --out keeps the answers for the script. Utterances are lines {id, text, operation, entities}.
+// rule, scored by the data's own script.
+// `npm run bench:tasks -- <folder with utterances.jsonl, or such a file> [--mix FILE] [--script FILE] [--out FILE]`
+// Utterances are lines {id, text, intent, operation, entities}. --mix gives utterances whose classes (intents) are wanted in
+// their shares: the operation is then also reckoned as if the file had that mix. --script is the scoring script when it does
+// not lie in ../score beside the utterances; --out keeps the answers for it.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,10 +11,10 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { understand } from '../src/tasks/understand.ts';
 
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' } } });
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' }, mix: { type: 'string' }, script: { type: 'string' } } });
 const given = resolve(positionals[0] ?? '.');
 const gold = (await stat(given)).isDirectory() ? join(given, 'utterances.jsonl') : given;
-const script = resolve(dirname(gold), '../score/score-tasks.mjs');
+const script = resolve(options.script ?? join(dirname(gold), '../score/score-tasks.mjs'));
 const work = await mkdtemp(join(tmpdir(), 'parley-bench-'));
 
 interface Answer {
@@ -19,7 +22,16 @@ interface Answer {
   readonly properties: Readonly<Record<string, string | readonly string[] | null>>;
 }
 
-const utterances = (await readFile(gold, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { id: string; text: string });
+interface Utterance {
+  readonly id: string;
+  readonly text: string;
+  readonly intent: string;
+  readonly operation: string;
+}
+
+const readUtterances = async (file: string): Promise<Utterance[]> => (await readFile(file, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Utterance);
+const utterances = await readUtterances(gold);
+const mix = options.mix === undefined ? null : counted(await readUtterances(options.mix));
 for (const { text } of utterances) understand(text);
 const start = performance.now();
 for (const { text } of utterances) understand(text);
@@ -39,7 +51,24 @@ function print(who: string, figures: object): void {
 /** What the data's script says of somebody's answers. */
 async function score(who: string, answer: (text: string) => Answer, out = join(work, `${who}.jsonl`)): Promise<object> {
   await writeFile(out, utterances.map(({ id, text }) => `${JSON.stringify({ id, ...answer(text) })}\n`).join(''));
-  return JSON.parse(execFileSync(process.execPath, [script, '--gold', gold, '--got', out], { encoding: 'utf8' })) as object;
+  const figures = JSON.parse(execFileSync(process.execPath, [script, '--gold', gold, '--got', out], { encoding: 'utf8' })) as object;
+  return mix ? { ...figures, operationAccuracyInMix: accuracyIn(mix, answer) } : figures;
+}
+
+/** How many utterances there are of each class. */
+function counted(of: readonly Utterance[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { intent } of of) counts.set(intent, (counts.get(intent) ?? 0) + 1);
+  return counts;
+}
+
+/** The mean of the accuracies of the classes, each with its share in the mix; classes that only one of both has do not count. */
+function accuracyIn(mix: ReadonlyMap<string, number>, answer: (text: string) => Answer): number {
+  const [all, right] = [counted(utterances), counted(utterances.filter(({ text, operation }) => answer(text).operation === operation))];
+  const classes = [...all.keys()].filter((name) => mix.has(name));
+  const sum = (of: (name: string) => number): number => classes.reduce((total, name) => total + of(name), 0);
+  const shares = sum((name) => mix.get(name) as number);
+  return Number((sum((name) => (mix.get(name) as number) * (right.get(name) ?? 0) / (all.get(name) as number)) / shares).toFixed(4));
 }
 
 /** The rule to beat: the first keyword decides; days, hours, "my … list" and "with …" are found by one pattern each. */

@@ -26,7 +26,7 @@ export function subjects(words: readonly Word[], head: number, whens: readonly W
   const named = coreNouns.find(words, lists) >= 0 && (mine || timed || words.some((_, at) => at >= lists && coreNouns.at(words, at) > 0 && sharedNouns.at(words, at) === 0) || questionWords.at(words, head) === 0);
   return {
     core: !local && (named || words.some(({ word }) => /^#[^#]/.test(word))),
-    event: !local && eventNouns.find(words) >= 0,
+    event: !local && words.some((_, at) => eventNouns.at(words, at) > 0 && (mine || timed || sharedEvents.at(words, at) === 0 || questionWords.at(words, head) === 0)),
     own: (timed && ((mine && availability.find(words) >= 0) || happening.find(words) >= 0)) || asksForTime(words, head, whens),
     duties: (ownDuties.find(words) >= 0 || (timed && !other && !local && ((/^(?:is|are)$/.test(words[0]?.word ?? '') && words[1]?.word === 'there') || isFree(words, whens)))) && !words.some(({ word }) => /^(?:wear|weather|umbrella)$/.test(word)),
     other: other || local,
@@ -35,6 +35,7 @@ export function subjects(words: readonly Word[], head: number, whens: readonly W
 
 const nearby = new Phrases('near me, nearby, near by, near here, in my area, around me, around here, in town, in the area, in this area, in this city, in the city, local events, local, close by, around town');
 export const calendarNames = new Phrases('calendar, my schedule, my agenda, my list');
+const sharedEvents = new Phrases('plan, plans, program, programs, programme, function, functions, activity, activities, payment, payments, medicine, medication');
 const sharedNouns = new Phrases('plan, plans, planned, booked, due, notes, entry, entries, assignment, assignments, notification, notifications, item, items, engagement, engagements, commitments, catalogue, register, schedule, schedules, scheduled');
 
 /** "what's next", "what is on friday", "tell me about tomorrow", "how does next week look", "what's the date of the gala". */

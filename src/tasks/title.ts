@@ -68,7 +68,7 @@ function takenWords(words: readonly Word[], whens: readonly When[], lists: reado
 /** The length of the command itself: "remind me to", "add", "can you set a reminder for", "get rid of". */
 function verbLength(words: readonly Word[], head: number, operation: Decision['operation']): number {
   let at = head;
-  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at), words[at]?.word === 'mark' ? 1 : 0)
+  const verb = operation === 'create' ? Math.max(remindPhrases.at(words, at), createVerbs.at(words, at), tellMe.at(words, at), words[at]?.word === 'mark' ? 1 : 0, showVerbs.at(words, at) > 1 ? showVerbs.at(words, at) : 0)
     : operation === 'delete' ? deleteVerbs.at(words, at) || questionOrShow(words, at) || partingVerbs.at(words, at) || (words[at]?.word === 'make' ? 1 : 0) : questionOrShow(words, at);
   // "fix the tap" is the task itself, "fix a meeting" makes one.
   const itself = verb === 1 && makingDuties.has(words[at]?.word ?? '') && coreNouns.find(words, at + 1, at + 5) < 0 && eventNouns.find(words, at + 1, at + 5) < 0;

@@ -2,7 +2,7 @@
 // task, its list, its day and time, people and place. It answers within the request, costs nothing and needs no model.
 import { pickedState } from './change.ts';
 import type { TaskPriority, TaskStatus } from './entity.ts';
-import { coreNouns } from './lexicon.ts';
+import { coreNouns, deleteVerbs } from './lexicon.ts';
 import { isGenericList, findLists } from './lists.ts';
 import { decide, type Operation } from './operation.ts';
 import { findPeople, findPlace } from './people.ts';
@@ -147,5 +147,7 @@ function meansAll(words: readonly Word[], whens: readonly When[], operation: Ope
   const repeated = new Set(whens.filter(({ kind }) => kind === 'recurrence').map(({ from }) => from));
   if (words.some(({ word }, at) => /^(?:all|everything|entire|whole|every|each)$/.test(word) && !repeated.has(at) && !/^(?:day|at)$/.test(words[at + 1]?.word ?? ''))) return true;
   // "clear my calendar", "empty the list": the whole of it, unless something is taken from it.
-  return operation === 'delete' && words.some(({ word }, at) => /^(?:calendar|calender|calendars|schedule|agenda|list|lists)$/.test(word) && coreNouns.at(words, at + 1) === 0 && !words.slice(Math.max(0, at - 6), at).some((before) => /^(?:from|off|on|in|to|of)$/.test(before.word)));
+  const verb = words.findIndex((_, at) => deleteVerbs.at(words, at) > 0);
+  const after = verb < 0 ? 0 : verb + deleteVerbs.at(words, verb);
+  return operation === 'delete' && words.some(({ word }, at) => /^(?:calendar|calender|calendars|schedule|agenda|list|lists)$/.test(word) && coreNouns.at(words, at + 1) === 0 && !words.slice(Math.max(0, at - 6, after <= at ? after : 0), at).some((before) => /^(?:from|off|on|in|to|of)$/.test(before.word)));
 }

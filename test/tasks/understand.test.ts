@@ -176,6 +176,85 @@ describe('nothing is done about tasks for', () => {
   ]);
 });
 
+describe('what people type into a task list is understood', () => {
+  check([
+    ['buy milk tomorrow 5pm #errands !high', { operation: 'create', title: 'buy milk', dateText: 'tomorrow', timeText: '5pm', tags: ['errands'], priority: 'HIGH' }],
+    ['fix the login bug p1', { operation: 'create', title: 'fix the login bug', priority: 'URGENT' }],
+    ['high priority: fix the login bug by tomorrow', { operation: 'create', title: 'fix the login bug', priority: 'HIGH', dateText: 'tomorrow' }],
+    ['todo: fix the sink', { operation: 'create', title: 'fix the sink', list: null }],
+    ['note to self: check the tyre pressure', { operation: 'create', title: 'check the tyre pressure' }],
+    ['call mom @ 5pm', { operation: 'create', title: 'call mom', timeText: '5pm', people: ['mom'] }],
+    ['dentist appt next tue 3pm', { operation: 'create', title: 'dentist appt', dateText: 'next tue', timeText: '3pm' }],
+    ['send the report to Anna by friday', { operation: 'create', title: 'send the report to Anna', dateText: 'friday', people: ['Anna'] }],
+    ['take out the trash every thursday evening', { operation: 'create', title: 'take out the trash', recurrence: 'every thursday' }],
+    ['complete the tax form by friday', { operation: 'create', title: 'complete the tax form', dateText: 'friday' }],
+    ['drinks with the team on friday at six', { operation: 'create', title: 'drinks with the team' }],
+    ['homework due tomorrow', { operation: 'create', title: 'homework', dateText: 'tomorrow' }],
+    ['complete the report', { operation: 'update', title: 'report', change: { status: 'DONE' } }],
+    ['done with the report', { operation: 'update', title: 'report', change: { status: 'DONE' } }],
+    ['move dentist to fri 3pm', { operation: 'update', title: 'dentist', change: { dueText: 'fri 3pm' } }],
+    ['move dentist to sat 3pm', { operation: 'update', title: 'dentist', change: { dueText: 'sat 3pm' } }],
+    ['move the meeting with bob from 3 to 4', { operation: 'update', title: 'meeting with bob', change: { dueText: '4' } }],
+    ['snooze the bills task for 2 hours', { operation: 'update', title: 'bills', change: { dueText: '2 hours' } }],
+    ["what's next", { operation: 'query', title: null }],
+    ["what's on today?", { operation: 'query', title: null, dateText: 'today' }],
+    ['what am i doing tonight', { operation: 'query', title: null, timeText: 'tonight' }],
+    ['overdue tasks', { operation: 'query', overdue: true, title: null }],
+    ['to do list for today', { operation: 'query', list: 'to do list', dateText: 'today' }],
+    ['find the task about the invoice', { operation: 'query', title: 'invoice' }],
+    ['clear completed', { operation: 'delete' }],
+    ['erase my next calendar event', { operation: 'delete', all: false }],
+    ['👍', { operation: 'confirm' }],
+    ['👎', { operation: 'reject' }],
+    ['y', { operation: 'confirm' }],
+    ['yes please delete it', { operation: 'confirm' }],
+    ['i said friday, not monday', { operation: 'reject' }],
+  ]);
+});
+
+describe('what looks like the one is the other:', () => {
+  check([
+    ['i want to go to the opera on friday', { operation: 'create', dateText: 'friday' }],
+    ['i want to do the laundry at eight, create a reminder', { operation: 'create' }],
+    ['can i get a reminder for my meeting tomorrow', { operation: 'create', title: 'meeting' }],
+    ['when i have a meeting at five remind me an hour before', { operation: 'create' }],
+    ['could you have the alarm go off at six', { operation: 'create', timeText: 'six' }],
+    ['how about adding a lunch with tom on friday', { operation: 'create', title: 'lunch with tom' }],
+    ["i don't want to miss the recital on monday", { operation: 'create' }],
+    ['i have a meeting at noon, do i', { operation: 'query', title: 'meeting' }],
+    ['i forgot when my haircut is', { operation: 'query', title: 'haircut' }],
+    ['remind me of my schedule for today', { operation: 'query', dateText: 'today' }],
+    ['check if friday is free', { operation: 'query', dateText: 'friday' }],
+    ['have my meetings been moved', { operation: 'query' }],
+    ['please do not remind me about the event', { operation: 'delete' }],
+    ["i can't make it to the rehearsal on monday", { operation: 'delete', title: 'rehearsal', dateText: 'monday' }],
+    ["i don't need to call bob anymore", { operation: 'delete', title: 'call bob', people: ['bob'] }],
+    ['is there a way to clear my calendar', { operation: 'delete', all: true }],
+    ['make my friday clear', { operation: 'delete', title: null, dateText: 'friday' }],
+    ['would you mind deleting the picnic', { operation: 'delete', title: 'picnic' }],
+    ['write a poem about autumn', { operation: 'none' }],
+    ['what is the difference between the two plans', { operation: 'none' }],
+    ['explain how the notice period works', { operation: 'none' }],
+  ]);
+});
+
+describe('people, lists and times are told by the words around them:', () => {
+  check([
+    ["buy a present for carla's birthday", { people: ['carla'] }],
+    ['set a reminder for carlas birthday', { people: ['carlas'] }],
+    ['have lunch with mike hartwell on friday', { people: ['mike hartwell'] }],
+    ['call anna asap', { people: ['anna'], priority: 'URGENT' }],
+    ['schedule the staff meeting for monday', { people: [] }],
+    ['a meeting with the cfo at nine', { people: ['the cfo'] }],
+    ['delete the list camping gear', { operation: 'delete', list: 'list camping gear' }],
+    ['add gloves to my pick up list', { operation: 'create', title: 'gloves', list: 'pick up list' }],
+    ['pay the bill on the fifteenth of every month', { recurrence: 'the fifteenth of every month', title: 'pay the bill' }],
+    ['lunch at twelve noon on friday', { timeText: 'twelve noon', dateText: 'friday' }],
+    ['send it by the end of the day', { timeText: 'by the end of the day', dateText: 'by the end of the day' }],
+    ['show my agenda for the week', { dateText: 'the week', operation: 'query' }],
+  ]);
+});
+
 describe('the spans', () => {
   it('stand in the text where they say, also behind emoji and curly apostrophes', () => {
     const text = '🎂 remind me about Zoë’s party on Friday at 7:30 pm #family — high priority';
