@@ -100,10 +100,10 @@ export const ownDuties = new Phrases(`
 `);
 
 /** Things that an assistant does or knows which are no tasks: music, mail, weather, lights, news, facts. */
-export const otherNouns = new Phrases(`
-  weather, rain, raining, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
+export const otherNouns = new Phrases(...withPlurals(`
+  weather, rain, raining, tornado, hurricane, flood, national holiday, public holiday, rainy, snow, snowing, sunny, temperature, forecast, humid, humidity, umbrella, degrees, cold, hot, warm, storm, cloudy, wind, windy, email, emails, e-mail, mail, mails, inbox, gmail, song, songs, music, playlist, album, artist, singer, band, track, tune, radio, podcast, podcasts, audiobook, audio, volume, news, headlines, headline, article, stock, stocks, shares, traffic, train, trains, bus, taxi, cab, uber, ticket, recipe, recipes, cook, cooking, light, lights, lamp, brightness
   joke, jokes, movie, movies, theater, theatre, twitter, tweet, facebook, instagram, exchange rate, currency, dollar, dollars, euro, time zone, timezone, vacuum, cleaner, robot, coffee, coffee maker, plug, socket, restaurant, restaurants, pizza, takeaway, takeout, delivery, order, contact, contacts, social media, tweets, messages, friend requests, number for, home number, work number, photos, ingredients, refrigerator, fridge, phone number, population, capital, president, meaning, definition, define, square root, plus, minus, multiplied, divided, price, status update, news feed, facebook feed, game, games, chess, jacket, coat, boots, scarf, hat, raincoat, sandals, sneakers, pants, sweater, shorts, gloves, sunscreen, sunglasses, wear, clothes to wear, nearby, near me, near by, near here, in my area, around me, around here, in town, in the area, in this city, channel, station, fm, color, colour, what time is it, current time, day of the week, speaker, speakers, genre, celebrity, actor, shuffle, shuffling, directions, route, hotel, store, shop, bar, pub, wemo, hue, bulb, post, message
-`);
+`));
 
 /** Verbs of sending and playing: what they name, a list or a meeting, is what is sent or played. */
 export const sendingVerbs = new Phrases('play, send, send out, email, e-mail, mail, reply, respond, forward, tweet, post, start playing, start play, compose, write an email, write a mail, write email, begin playing');

@@ -14,8 +14,8 @@ export interface Subjects {
 
 /** What the words are about; `head` is the word where their command begins. */
 export function subjects(words: readonly Word[], head: number, whens: readonly When[]): Subjects {
-  // "list the shops" names no list.
-  const lists = words[head]?.word === 'list' && head + 2 < words.length ? head + 1 : 0;
+  // "list the shops" names no list, "schedule the text" no schedule.
+  const lists = /^(?:list|schedule)$/.test(words[head]?.word ?? '') && head + 2 < words.length ? head + 1 : 0;
   const mine = words.some(({ word }) => /^(?:i|my|i'm|i've|we|our|i'll)$/.test(word));
   const timed = whens.length > 0;
   // A game is played, or at a time attended.
