@@ -1,6 +1,8 @@
 // An utterance as words with their places in the text, and phrases that are looked up in them. Everything here takes time in
 // proportion to the length of the text: no pattern backtracks, and phrases have a greatest length.
 
+import { respelled } from './spelling.ts';
+
 /** A word as the rules compare it, and where it stands (UTF-16 offsets, end exclusive). */
 export interface Word {
   readonly word: string;
@@ -17,11 +19,11 @@ export interface Range {
 // A possessive 's is a word of its own (john's → john, 's), so that names and days are met as such; don't, o'clock, to-do, 5:30 and 2026-03-15 stay whole.
 const wordPattern = /#?[\p{L}\p{M}\p{N}]+(?:(?:[.:/_&-]|['’](?![sS](?![\p{L}\p{N}])))[\p{L}\p{M}\p{N}]+)*|['’][sS](?![\p{L}\p{N}])|\S/gu;
 
-/** The words of a text in order, lower-cased, with straight apostrophes. */
+/** The words of a text in order, lower-cased, with straight apostrophes, and without slips in the words that decide. */
 export function wordsOf(text: string): Word[] {
   const words: Word[] = [];
   for (const match of text.matchAll(wordPattern)) {
-    words.push({ word: match[0].toLowerCase().replaceAll('’', "'"), start: match.index, end: match.index + match[0].length });
+    words.push({ word: respelled(match[0].toLowerCase().replaceAll('’', "'")), start: match.index, end: match.index + match[0].length });
   }
   return words;
 }

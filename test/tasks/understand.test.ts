@@ -255,6 +255,16 @@ describe('people, lists and times are told by the words around them:', () => {
   ]);
 });
 
+describe('slips of the pen in the words that decide are read, and kept where they stand in the text:', () => {
+  check([
+    ['cancle my swimming on thrusday', { operation: 'delete', title: 'swimming', dateText: 'thrusday' }],
+    ['shedule an apointment with amy for tomorow', { operation: 'create', title: 'apointment with amy', dateText: 'tomorow', people: ['amy'] }],
+    ['remnid me to water the fern', { operation: 'create', title: 'water the fern' }],
+    ['what is on my calender for the remainder of the week', { operation: 'query', dateText: 'the remainder of the week' }],
+    ['rewind the song', { operation: 'none' }],
+  ]);
+});
+
 describe('the spans', () => {
   it('stand in the text where they say, also behind emoji and curly apostrophes', () => {
     const text = '🎂 remind me about Zoë’s party on Friday at 7:30 pm #family — high priority';
