@@ -1,6 +1,6 @@
 // Questions and looks into the calendar, and what looks like one but asks for a reminder.
 import { laterCommand } from './command.ts';
-import { coreNouns, createdForms, dutyVerbs, questionWords, recordNouns, remindPhrases, showVerbs } from './lexicon.ts';
+import { coreNouns, createdForms, deletedForms, deleteVerbs, dutyVerbs, questionWords, recordNouns, remindPhrases, showVerbs } from './lexicon.ts';
 import type { Reading, Sentence } from './sentence.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Word } from './words.ts';
@@ -47,6 +47,7 @@ const comes = new Phrases("when is, when 's, when are, when will, when am, when 
 
 /** "what …", "show me …"; but "go to the party", "repeat it every tuesday" and "could milk be added" want something done. */
 function asksFor(words: readonly Word[], head: number, whens: readonly When[]): boolean {
+  if (words[head]?.word === 'do' && words[head + 1]?.word === 'not') return false;
   // "i want to do the laundry" asks nothing.
   if (questionWords.at(words, head) > 0 && words[head - 1]?.word !== 'to') return !hasSomething(words, head);
   if (remindsOfAll(words, head)) return true;
@@ -54,8 +55,9 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   if (showVerbs.at(words, head) === 0 || (verb === 'repeat' && whens.some(({ kind }) => kind === 'recurrence'))) return false;
   // "i want to know, could milk be added to my list"
   if (createdForms.find(words) >= 0 && words.some(({ word }, at) => at > head && /^(?:can|could|should)$/.test(word))) return false;
+  if (verb === 'list' && words.length === head + 2 && deleteVerbs.at(words, head + 1) > 0) return false;
   if (verb === 'tell' && /^(?:everyone|everybody|him|her|them|my|our)$/.test(words[head + 1]?.word ?? '')) return false;
-  return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (recordNouns.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0);
+  return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (recordNouns.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0 && deletedForms.find(words) < 0);
 }
 
 /** "have lunch with dan tomorrow" is no question; "have i …" and "have my …" are. */

@@ -56,7 +56,8 @@ export function laterCommand(words: readonly Word[], from: number, where: 'after
     const reminds = remindPhrases.at(words, at) > 0 && /^(?:remind|notify|wake|alert)$/.test(words[at]?.word ?? '');
     if (reminds && (where === 'anywhere' ? led || /^(?:me|us|it)$/.test(words[at + 1]?.word ?? '') : led)) return { operation: 'create', at };
     const length = deleteVerbs.at(words, at);
-    if (length > 0 && (led || /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
+    const named = /^(?:it|them|those)$/.test(words[at + length]?.word ?? '') || (length > 1 && /^(?:my|the|all)$/.test(words[at + length]?.word ?? ''));
+    if (length > 0 && (led || named || (where === 'anywhere' && plainDeleteVerbs.at(words, at) > 0))) return { operation: 'delete', at };
     if (partsFrom(words, at) && (led || (where === 'anywhere' && /^(?:it|them|those)$/.test(words[at + 1]?.word ?? '')))) return { operation: 'delete', at };
     if (at > from && ((led && secondCreate.at(words, at) > 0) || (where === 'anywhere' && plainCreate.at(words, at) > 0))) return { operation: 'create', at };
   }
@@ -73,7 +74,7 @@ export function partsFrom(words: readonly Word[], head: number): boolean {
   if (partingVerbs.at(words, head) === 0) return false;
   for (let at = head + 1; at < words.length && at - head < 9; at++) {
     const word = words[at]?.word ?? '';
-    if (word === 'off' || word === 'away' || (words[head]?.word === 'take' && (word === 'from' || word === 'out'))) return true;
+    if (word === 'off' || word === 'away' || (/^(?:take|pull|kick|throw|knock)$/.test(words[head]?.word ?? '') && (word === 'from' || word === 'out'))) return true;
     if (/^(?:to|into|on|and)$/.test(word)) return false;
   }
   return false;

@@ -46,7 +46,7 @@ function read(sentence: Sentence): Reading {
   const denied = negated(sentence);
   if (denied) return denied;
   if ((remindPhrases.at(words, head) > 0 || remindsLater(words, head, whens)) && !question) return { operation: 'create', confidence: 0.95 };
-  if (halts(words, head)) return { operation: 'reject', confidence: 0.6 };
+  if (whens.length === 0 && halts(words, head)) return { operation: 'reject', confidence: 0.6 };
   return takenAway(sentence) ?? (question ? null : notWanted(sentence)) ?? sent(sentence) ?? (question ? asked(sentence) : commanded(sentence) ?? stated(sentence));
 }
 

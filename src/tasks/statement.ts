@@ -12,7 +12,8 @@ export function stated({ words, head, whens, about }: Sentence): Reading {
   const isNew = words.some(({ word }) => /^(?:new|fresh|another)$/.test(word));
   // "milk on the shopping list" puts it there; "the shopping list" looks at it.
   const placed = words.some(({ word }, at) => at > head && /^(?:on|onto|to|into)$/.test(word) && words.slice(at + 1, at + 7).some((later) => /^(?:lists?|calendar)$/.test(later.word)) && words[at + 1]?.word !== 'do');
-  const said = statements.at(words, 0) > 0 && words[0]?.word !== 'my';
+  // "i need the grocery list": it is there; "i need a list" is not.
+  const said = statements.at(words, 0) > 0 && words[0]?.word !== 'my' && !/^(?:the|my)$/.test(words[head]?.word ?? '');
   const looksUp = !isNew && !said && (words[head]?.word === 'due' || (!placed && lookUpNouns.find(words) >= 0) || (!dated && [head, head + 1].includes(nextNouns.find(words))) || (!placed && /^(?:list|lists)$/.test(words[lastNoun(words, whens)]?.word ?? '') && words.length > 1));
   if (about.core) {
     // "i need a grocery list": what is wanted with an "a" is not there yet.
@@ -30,7 +31,7 @@ export function stated({ words, head, whens, about }: Sentence): Reading {
 }
 
 const lookUpNouns = new Phrases('my events, my schedule, my calendar, my reminders, my alarms, my tasks, my appointments, my meetings, my lists, my agenda, my todos, all alarms, all events, all reminders, all tasks, all meetings, all lists, upcoming, latest events, events, current list, schedule, agenda, overdue, status, settings, alarm time, alarm details, details, alarm times, plan, plans, my day, my week, alarms, meetings, lists, tasks, items on, item on, tasks due, items due, things due');
-const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last reminder, last event');
+const nextNouns = new Phrases('next appointment, next event, next meeting, next reminder, next alarm, next task, next item, next deadline, last list, latest list, things on, everything on, last reminder, last event');
 const appointed = new Phrases("i have a, i have an, i have to, i've got a, i got a, we have a, i have my, i need to, i must, i have got, i've a");
 const statements = new Phrases('i have, i have to, i need, i must, i am, i\'m, i\'ve got, i got, i will, i\'ll, we have, we are, there is a, there will be, is coming, my, we need, we must, i should, have to, need to');
 const begins = new Phrases('starts, begins, ends, opens, closes, takes place');
