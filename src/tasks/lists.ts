@@ -8,7 +8,7 @@ const listWords = new Set(['list', 'lists', 'checklist', 'playlist', 'playlists'
 const selfNamed = new Set(['groceries', 'todo', 'todos', 'to-do', 'to-dos']);
 const generic = new Set('a an the my our your this that these those all any some every new list lists checklist catalogue register blank empty whole entire current latest other another open existing fresh last first next old items item default me'.split(' '));
 const ownName = new Phrases("to do 's, to dos");
-const toDo = new Phrases("to do 's, to do, things to do, to-do, stuff to do, to buy, to get, things to buy");
+const toDo = new Phrases("to do 's, to do, things to do, to-do, stuff to do, to buy, to get, things to buy, work out, pick up, clean up, follow up");
 const rightLeads = new Phrases('of, for, called, named, titled, labeled, labelled, about, with the name, with name, by the name of, to do');
 const rightEnds = new Set(['please', 'for', 'with', 'that', 'which', 'and', 'then', 'from', 'at', 'on', 'in', 'by', 'is', 'are', 'but', 'me', 'today', 'so']);
 
@@ -28,8 +28,7 @@ export function findLists(words: readonly Word[], whens: readonly When[]): Range
     if (listWords.has(word)) while (from > 0 && at - from < 4 && !when.has(from - 1) && isName(words, from - 1)) from--;
     const before = Math.max(0, from - 3);
     for (let start = before; start < from; start++) if (toDo.at(words, start) === from - start) from = start;
-    // "my pick up list", "the work out list"
-    if (listWords.has(word) && from === at && /^(?:up|out)$/.test(words[at - 1]?.word ?? '') && /^(?:pick|work|clean|follow|check|sign|look)$/.test(words[at - 2]?.word ?? '')) from = at - 2;
+    if (listWords.has(word)) from = Math.min(from, ownedName(words, at, when));
     let to = listWords.has(word) ? rightEnd(words, at + 1, when) : at + 1;
     // "delete the list weekend plans": what follows names it, where nothing is put on it or taken from it.
     if (to === at + 1 && word === 'list' && /^(?:the|my|a|new)$/.test(words[at - 1]?.word ?? '') && at - 2 >= 0 && wholeList.has(words[at - 2]?.word ?? '')) while (to < words.length && to - at < 5 && !when.has(to) && isName(words, to)) to++;
@@ -39,6 +38,23 @@ export function findLists(words: readonly Word[], whens: readonly When[]): Range
   return found;
 }
 
+const owners = new Set('my our your his her their the a an'.split(' '));
+
+/** Where a name begins that an owner or article leads, verbs and all: "my pick up list", "the shopping and chores list", "my to read list"; the word "list" itself when there is none. */
+function ownedName(words: readonly Word[], at: number, when: ReadonlySet<number>): number {
+  let owner = at - 1;
+  while (owner >= 0 && at - owner < 6 && !owners.has(words[owner]?.word ?? '')) owner--;
+  if (owner < 0 || at - owner >= 6) return at;
+  let from = owner + 1;
+  while (from < at && generic.has(words[from]?.word ?? '')) from++;
+  for (let inside = from; inside < at; inside++) {
+    const word = words[inside]?.word ?? '';
+    if (when.has(inside) || isMark(word) || word === "'s" || (prepositions.has(word) && !(word === 'to' && inside === owner + 1)) || (word === 'and' && inside + 1 === at)) return at;
+  }
+  return from;
+}
+
+const prepositions = new Set('on from in of off for with onto into at to is are i it that which'.split(' '));
 const wholeList = new Set('delete remove erase eliminate clear open show create make start see read rename update'.split(' '));
 
 /** "remove pencils from stationery", "add milk to shopping": what a thing is put on or taken from at the end of a command is a list, unless it is known as something else. */
@@ -67,7 +83,7 @@ function commands(words: readonly Word[], lead: number, taking: boolean): boolea
 function isName(words: readonly Word[], at: number): boolean {
   const word = words[at]?.word ?? '';
   if (word === "'s") return at > 0 && !/^(?:what|it|that|let|where|who|how)$/.test(words[at - 1]?.word ?? '');
-  return !isMark(word) && !functionWords.has(word) && !generic.has(word) && !verbs.has(word);
+  return !isMark(word) && !functionWords.has(word) && (!generic.has(word) || /^items?$/.test(word)) && !verbs.has(word);
 }
 
 // Not whole classes of verbs: a "work out list" and a "hardware store list" are lists.
@@ -82,7 +98,8 @@ function rightEnd(words: readonly Word[], at: number, when: ReadonlySet<number>)
   if (/^(?:me|my|the|a|today|tomorrow|this|us)$/.test(words[end]?.word ?? '') && words[at]?.word === 'for') {
     if (/^(?:me|us)$/.test(words[end]?.word ?? '')) return at;
   }
-  while (end < words.length && end - at < 8 && !when.has(end) && !isMark(words[end]?.word) && !rightEnds.has(words[end]?.word ?? '')) end++;
+  const called = /^(?:called|named|titled)$/.test(words[at]?.word ?? '');
+  while (end < words.length && end - at < 8 && (called || !when.has(end)) && !isMark(words[end]?.word) && !rightEnds.has(words[end]?.word ?? '')) end++;
   return end > at + lead ? end : at;
 }
 
