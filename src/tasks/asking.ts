@@ -32,14 +32,16 @@ function asksForReminder({ words, head, whens, about }: Sentence): Reading | nul
   if (condition > 0) return created(0.8, condition);
   // "let me know of the meeting on tuesday" is a reminder; "let me know which alarms are set for tuesday" asks.
   const ahead = letKnow.at(words, head) > 0 && whens.length > 0 && (about.event || appointments.find(words) >= 0) && !about.other;
-  if (ahead && alarms.find(words) < 0 && questionWords.find(words, head + 3) < 0) return created(0.6);
+  if (ahead && alarms.find(words) < 0 && questionWords.find(words, head + letKnow.at(words, head)) < 0) return created(0.6);
+  // "tell me before the meeting starts"
+  if (tellMe.at(words, head) > 0 && /^(?:before|after|ahead|prior)$/.test(words[head + tellMe.at(words, head)]?.word ?? '')) return created(0.7);
   // "tell me about my appointment an hour before it"
   if (showVerbs.at(words, head) > 0 && questionWords.at(words, head) <= tellMe.at(words, head) && whens.some(({ kind }) => kind === 'lead')) return created(0.7);
   if (!about.core && !about.other && ((whens.length > 0 && dutyVerbs.at(words, head) > 0) || awaits(words, head))) return created(0.6);
   return null;
 }
 
-const letKnow = new Phrases('let me know');
+const letKnow = new Phrases('let me know, inform me');
 const appointments = new Phrases('meeting, meetings, appointment, appointments, event, events');
 const alarms = new Phrases('alarm, alarms');
 const navigation = new Phrases('open, open up, go to, bring up, pull up, find, access, go into, look up, search, get, give, load, show');
@@ -56,6 +58,7 @@ function asksFor(words: readonly Word[], head: number, whens: readonly When[]): 
   // "i want to know, could milk be added to my list"
   if (createdForms.find(words) >= 0 && words.some(({ word }, at) => at > head && /^(?:can|could|should)$/.test(word))) return false;
   if (verb === 'list' && words.length === head + 2 && deleteVerbs.at(words, head + 1) > 0) return false;
+  if (verb === 'ask' && questionWords.at(words, head + 1) === 0) return false;
   if (verb === 'tell' && /^(?:everyone|everybody|him|her|them|my|our)$/.test(words[head + 1]?.word ?? '')) return false;
   return !/^(?:get|go|give)$/.test(verb) || /^(?:me|us)$/.test(words[head + 1]?.word ?? '') || (recordNouns.find(words, head + 1, head + 7) >= 0 && createdForms.find(words) < 0 && deletedForms.find(words) < 0);
 }

@@ -9,7 +9,9 @@ import { isMark, Phrases } from './words.ts';
 export function takenAway({ words, head, whens, about }: Sentence): Reading | null {
   if (partsFrom(words, head) && about.core) return { operation: 'delete', confidence: 0.85 };
   const length = deleteVerbs.at(words, head);
-  if (length === 0) return null;
+  // "drop a reminder for five", "drop the meeting into my calendar"
+  const puts = words[head]?.word === 'drop' && (/^(?:a|an)$/.test(words[head + 1]?.word ?? '') || words.some(({ word }) => /^(?:into|onto|on)$/.test(word)));
+  if (length === 0 || puts) return null;
   // "clean my calendar", "delete item four"; but not "turn off the lights", "clean the floor".
   if (about.core || weakDelete.at(words, head) < length || (about.event && !about.other)) return { operation: 'delete', confidence: about.core ? 0.95 : 0.7 };
   return whens.length > 0 && !about.other ? { operation: 'create', confidence: 0.6 } : { operation: 'none', confidence: 0.6 };
