@@ -47,7 +47,7 @@ function reply(request: TaskRequest, outcome: TaskOutcome, timeZone: string, dry
       const what = tasks.length === 1 && task ? named(task) : `${tasks.length} tasks`;
       if (request.operation === 'delete') return would(`I have deleted ${what}.`, `delete ${what}.`);
       const status = request.wanted.status;
-      return would(status === 'DONE' ? `${what} is done.` : `I have changed ${what}.`, `change ${what}.`);
+      return status === 'DONE' ? would(`${what} is done.`, `mark ${what} as done.`) : would(`I have changed ${what}.`, `change ${what}.`);
     }
   }
 }

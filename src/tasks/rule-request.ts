@@ -29,10 +29,11 @@ export function requestOfText(text: string, now: Date, timeZone: string): TaskRe
   };
 }
 
-/** A list is a label; what a task has no field for stands in its notes. */
+/** A list is a label; what a task has no field for, and its title does not say, stands in its notes. */
 function wantedOf({ title, list, tags, recurrence, people, location, priority }: Understood, dueAt: Date | null): Wanted {
   const labels = [...new Set([...tags, ...(list === null ? [] : [listName(list)])])].filter((label) => label !== '').slice(0, 20);
-  const notes = [recurrence && `Repeats: ${recurrence}`, people.length > 0 && `With: ${people.join(', ')}`, location && `Where: ${location}`].filter(Boolean);
+  const others = people.filter((person) => !says(title, person));
+  const notes = [recurrence && `Repeats: ${recurrence}`, others.length > 0 && `With: ${others.join(', ')}`, location && !says(title, location) && `Where: ${location}`].filter(Boolean);
   return {
     ...(title !== null && { title }),
     ...(priority && { priority }),
@@ -40,4 +41,8 @@ function wantedOf({ title, list, tags, recurrence, people, location, priority }:
     ...(labels.length > 0 && { tags: labels }),
     ...(notes.length > 0 && { notes: notes.join('\n') }),
   };
+}
+
+function says(title: string | null, words: string): boolean {
+  return title !== null && title.toLowerCase().includes(words.toLowerCase());
 }

@@ -150,11 +150,12 @@ function onlyContainers(words: readonly Word[], { from, to }: Range): boolean {
   return words.slice(from, to).every(({ word }) => containers.has(word) || beforeContainer.has(word) || functionWords.has(word));
 }
 
-/** Without the containers around it: "yoga alarms" → "yoga", "task about the invoice" → "invoice"; nothing when there is nothing else. */
+/** Without the containers around it: "yoga alarms" → "yoga", "task about the invoice" → "invoice", "task feed the cat" → "feed the cat"; nothing when there is nothing else. */
 function withoutContainers(words: readonly Word[], range: Range): Range {
   let { from, to } = range;
   if (onlyContainers(words, range)) return { from, to: from };
   if (containers.has(words[from]?.word ?? '') && containerLinks.has(words[from + 1]?.word ?? '') && to - from > 2) from += 2;
+  else if (/^(?:task|item|todo|to-do)$/.test(words[from]?.word ?? '') && to - from > 1) from++;
   while (to > from && containers.has(words[to - 1]?.word ?? '')) to--;
   while (from < to && beforeContainer.has(words[from]?.word ?? '')) from++;
   return trimmed(words, { from, to });

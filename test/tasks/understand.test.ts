@@ -202,6 +202,8 @@ describe('what people type into a task list is understood', () => {
     ['overdue tasks', { operation: 'query', overdue: true, title: null }],
     ['to do list for today', { operation: 'query', list: 'to do list', dateText: 'today' }],
     ['find the task about the invoice', { operation: 'query', title: 'invoice' }],
+    ['delete the task feed the dragon', { operation: 'delete', title: 'feed the dragon' }],
+    ['mark the task buy milk as done', { operation: 'update', title: 'buy milk' }],
     ['clear completed', { operation: 'delete' }],
     ['erase my next calendar event', { operation: 'delete', all: false }],
     ['👍', { operation: 'confirm' }],
