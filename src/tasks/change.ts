@@ -2,6 +2,7 @@
 import type { TaskPriority, TaskStatus } from './entity.ts';
 import { questionWords } from './lexicon.ts';
 import { findPriority } from './priority.ts';
+import { shiftOf, type DueShift } from './shift.ts';
 import type { When } from './when.ts';
 import { isMark, Phrases, type Range, type Word } from './words.ts';
 
@@ -11,7 +12,9 @@ export interface ChangePlace {
   readonly target: Range;
   readonly status?: TaskStatus;
   readonly title?: Range;
+  /** The words of the new day or time, or of `shift`. */
   readonly due?: Range;
+  readonly shift?: DueShift;
   readonly priority?: TaskPriority;
   readonly tagged?: boolean;
 }
@@ -159,6 +162,8 @@ function tagged(words: readonly Word[], head: number, end: number): ChangePlace 
 
 /** "move X to friday", "postpone X until next week", "change X from friday to monday", "reschedule X". */
 function moved(words: readonly Word[], head: number, end: number, whens: readonly When[]): ChangePlace | null {
+  const shift = movedBy(words, head, end);
+  if (shift) return shift;
   const length = moveVerbs.at(words, head);
   if (length === 0 || /^(?:off|on)$/.test(words[head + length]?.word ?? '')) return null;
   const from = head + length;
@@ -181,6 +186,26 @@ function moved(words: readonly Word[], head: number, end: number, whens: readonl
   }
   return onlyMoves.at(words, head) > 0 && from < end ? { confidence: 0.7, target: { from, to: end } } : null;
 }
+
+/** "push X back by an hour", "move X two days earlier", "bring X forward by a week". */
+function movedBy(words: readonly Word[], head: number, end: number): ChangePlace | null {
+  const isForward = words.slice(head, end).some(({ word }) => word === 'forward') && /^(?:bring|move)$/.test(words[head]?.word ?? '');
+  const length = moveVerbs.at(words, head) || (isForward ? 1 : 0);
+  if (length === 0) return null;
+  for (let start = Math.max(head + length + 1, end - longestShift); start < end; start++) {
+    const shift = shiftOf(words.slice(start, end).map(({ word }) => word).join(' '));
+    // "in two hours" is a moment.
+    if (!shift || words[start - 1]?.word === 'in') continue;
+    let to = start;
+    while (to > head + length && /^(?:back|forward|off|on|out)$/.test(words[to - 1]?.word ?? '')) to--;
+    const isEarlier = isForward || /^(?:advance|prepone)$/.test(words[head]?.word ?? '');
+    return { confidence: 0.9, target: { from: head + length, to }, due: { from: start, to: end }, shift: isEarlier ? { ...shift, amount: -Math.abs(shift.amount) } : shift };
+  }
+  return null;
+}
+
+/** Words of a shift at most: "by a couple of hours later". */
+const longestShift = 6;
 
 function gapIsSmall(words: readonly Word[], from: number, to: number): boolean {
   return to - from <= 2 && words.slice(from, to).every(({ word }) => /^(?:at|on|in|the|,|for|from)$/.test(word));

@@ -7,6 +7,7 @@ import { isGenericList, findLists } from './lists.ts';
 import { decide, type Operation } from './operation.ts';
 import { findPeople, findPlace } from './people.ts';
 import { findPriority } from './priority.ts';
+import type { DueShift } from './shift.ts';
 import { titleParts } from './title.ts';
 import { findWhens, type When } from './when.ts';
 import { wordsOf, type Range, type Word } from './words.ts';
@@ -30,6 +31,8 @@ export interface Change {
   readonly title?: string;
   /** The new day or time, as said; read it with `resolveDue`. */
   readonly dueText?: string;
+  /** By how much it moves, in place of dueText. */
+  readonly shift?: DueShift;
   readonly priority?: TaskPriority;
   readonly tags?: readonly string[];
 }
@@ -118,7 +121,7 @@ export function understand(text: string): Understood {
     change: change ? {
       ...(change.status && { status: change.status }),
       ...(change.title && { title: textOf('newTitle') as string }),
-      ...(newDue && { dueText: textOf('newDue') as string }),
+      ...(change.shift ? { shift: change.shift } : newDue && { dueText: textOf('newDue') as string }),
       ...(change.priority && { priority: change.priority }),
       ...(change.tagged && { tags }),
     } : null,
