@@ -5,12 +5,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { accountHooks } from './accounts/hooks.ts';
-import { conditionNode } from './agent/condition-node.ts';
-import { askNode } from './agent/ask-node.ts';
-import { outputNode } from './agent/output-node.ts';
-import { promptNode } from './agent/prompt-node.ts';
-import { currentTime, searchDocuments } from './agent/standard-tools.ts';
-import { toolCallerNode } from './agent/tool-caller-node.ts';
 import { createToolRegistry, type Tool } from './agent/tools.ts';
 import type { App } from './context.ts';
 import { close as closeReaders } from './documents/extract.ts';
@@ -30,6 +24,7 @@ import { createOutbound } from './models/outbound.ts';
 import { createProviderHealth } from './models/provider-health.ts';
 import { createRunEngine } from './chat/engine.ts';
 import { createTails } from './chat/tails.ts';
+import * as registeredNodeTypes from './node-types.ts';
 import { createRedisBus } from './platform/bus.redis.ts';
 import { createLocalBus } from './platform/bus.ts';
 import { openCache } from './platform/cache.ts';
@@ -48,20 +43,14 @@ import { defaultGraph, toolGraph } from './profiles/defaults.ts';
 import { readDefaultProfiles, seedProfiles } from './profiles/seed.ts';
 import { profileHooks } from './profiles/service.ts';
 import { followProviderChanges } from './providers/catalog.ts';
-import { retrievalNode } from './search/retrieval-node.ts';
-import { taskCrudNode } from './tasks/crud-node.ts';
-import { taskDisambiguateNode } from './tasks/disambiguate-node.ts';
 import { taskAssistantGraph } from './tasks/graph.ts';
-import { taskParseNode } from './tasks/parse-node.ts';
-import { taskRespondNode } from './tasks/respond-node.ts';
-import { taskSuggestNode } from './tasks/suggest-node.ts';
-import { taskTools } from './tasks/tools.ts';
+import * as registeredTools from './tools.ts';
 
 /** What the steps of a graph may do. */
-export const nodeTypes = [retrievalNode, conditionNode, promptNode, toolCallerNode, askNode, outputNode, taskParseNode, taskDisambiguateNode, taskCrudNode, taskSuggestNode, taskRespondNode] as unknown as readonly NodeType[];
+export const nodeTypes = Object.values(registeredNodeTypes) as unknown as readonly NodeType[];
 
 /** What models may call. */
-const tools = [searchDocuments, currentTime, ...taskTools] as unknown as readonly Tool[];
+const tools = Object.values(registeredTools) as unknown as readonly Tool[];
 
 export interface RunningApp extends App {
   /** Names of the migrations that this start applied. */

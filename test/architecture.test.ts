@@ -7,7 +7,7 @@ const src = resolve(import.meta.dirname, '../src');
 /** The rooms on their line: a file imports only from its own room or from rooms further left. */
 const line = [
   'platform', 'text', 'models', 'context.ts', 'builder.ts', 'system', 'accounts', 'providers', 'usage', 'graph', 'profiles', 'documents', 'search', 'agent', 'tasks',
-  'chat', 'entities.ts', 'schema.ts', 'app.ts', 'server', 'server.ts', 'demo', 'demo.ts', 'welcome.ts', 'serve.ts', 'main.ts', 'print-schema.ts', 'create-migration.ts',
+  'chat', 'entities.ts', 'schema.ts', 'node-types.ts', 'tools.ts', 'app.ts', 'server', 'server.ts', 'demo', 'demo.ts', 'welcome.ts', 'serve.ts', 'main.ts', 'print-schema.ts', 'create-migration.ts',
 ];
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

@@ -1,5 +1,5 @@
-// Tools: what a model may call while it answers. Rooms define their own with `defineTool`; app.ts registers them, and a
-// profile names those that it allows.
+// Tools: what a model may call while it answers. Rooms define their own with `defineTool`; src/tools.ts registers them,
+// and a profile names those that it allows.
 import type { ToolDefinition } from '@langchain/core/language_models/base';
 import { z } from 'zod';
 import type { Context } from '../context.ts';

@@ -1,5 +1,5 @@
 // A node type: what it needs, what it gives, how it is configured, and the function that does it. Rooms define their
-// own with `defineNode`; the registry holds them all and publishes their JSON Schemas.
+// own with `defineNode`; src/node-types.ts registers them, and the registry publishes their JSON Schemas.
 import { z } from 'zod';
 import type { GraphNode } from './definition.ts';
 import type { RunScope } from './scope.ts';

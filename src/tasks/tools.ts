@@ -23,7 +23,8 @@ function told({ run, afterCommit }: ToolScope, { task, change }: Changed) {
   return asJson(publicTask(summaryOf(task)));
 }
 
-const createTask = defineTool({
+/** The tool `create_task`. */
+export const createTask = defineTool({
   ...own,
   name: 'create_task',
   description: taskFunctions.create_task.description,
@@ -34,7 +35,8 @@ const createTask = defineTool({
   },
 });
 
-const findTasks = defineTool({
+/** The tool `find_tasks`. */
+export const findTasks = defineTool({
   ...own,
   name: 'find_tasks',
   description: taskFunctions.find_tasks.description,
@@ -47,7 +49,8 @@ const findTasks = defineTool({
   },
 });
 
-const updateTask = defineTool({
+/** The tool `update_task`. */
+export const updateTask = defineTool({
   ...own,
   name: 'update_task',
   description: taskFunctions.update_task.description,
@@ -59,7 +62,8 @@ const updateTask = defineTool({
   },
 });
 
-const deleteTask = defineTool({
+/** The tool `delete_task`. */
+export const deleteTask = defineTool({
   ...own,
   name: 'delete_task',
   description: taskFunctions.delete_task.description,
@@ -70,6 +74,3 @@ const deleteTask = defineTool({
     return told(scope, await removeTask(ctx, permit(ctx, 'TASK'), decodeId('Task', id), run.runId));
   },
 });
-
-/** The tools of this room. */
-export const taskTools = [createTask, findTasks, updateTask, deleteTask];

@@ -12,8 +12,8 @@ export interface ModelCall {
   request(...calls: { readonly name: string; readonly arguments: object | string; readonly more?: object }[]): void;
   /** Cuts the connection, in the middle of the answer. */
   cut(): void;
-  /** Ends the answer, with usage; one of which nothing was said is "Yes.", as an empty one would be no answer. */
-  end(usage?: { prompt_tokens: number; completion_tokens: number }): void;
+  /** Ends the answer, with usage; one of which nothing was said is "Yes.", as an empty one would be no answer. `length`: it was cut off. */
+  end(usage?: { prompt_tokens: number; completion_tokens: number }, finish?: 'stop' | 'length'): void;
   /** Resolves when the caller has closed the connection before the end. */
   readonly abandoned: Promise<void>;
 }
@@ -65,9 +65,9 @@ export async function startModelServer(): Promise<ModelServer> {
         response.end('data: [DONE]\n\n');
       },
       cut: () => void response.destroy(),
-      end(usage = { prompt_tokens: 7, completion_tokens: 3 }) {
+      end(usage = { prompt_tokens: 7, completion_tokens: 3 }, finish = 'stop') {
         if (!said) call.say('Yes.');
-        chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
+        chunk({ choices: [{ index: 0, delta: {}, finish_reason: finish }] });
         chunk({ choices: [], usage: { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens } });
         response.end('data: [DONE]\n\n');
       },
