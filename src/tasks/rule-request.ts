@@ -9,7 +9,8 @@ import { understand, type Understood } from './understand.ts';
 export function requestOfText(text: string, now: Date, timeZone: string): TaskRequest {
   const said = understand(text);
   const { operation, confidence, change } = said;
-  const tag = said.tags[0] ?? (said.list === null ? null : listName(said.list));
+  // Labels that a task is to get say nothing of which one it is.
+  const tag = (change?.tags ? undefined : said.tags[0]) ?? (said.list === null ? null : listName(said.list));
   if (operation === 'create') return { operation, confidence, wanted: wantedOf(said, said.dueText === null ? null : resolveDue(said.dueText, now, timeZone)?.dueAt ?? null), match: anyTask };
   const meant = said.dueText === null ? null : resolvePeriod(said.dueText, now, timeZone);
   const match: Match = { text: said.title, tag, due: meant, status: said.status, overdue: said.overdue, all: said.all };
