@@ -1,5 +1,8 @@
 // Disambiguate: which task is meant. Where several are, or what is needed was not said, a person is asked, unless nothing is
 // to be done anyway.
+//
+// What was found is kept before a person is asked about it: the answer, which may come a day later, is about those tasks, and
+// not about what would be found by then.
 import { z } from 'zod';
 import { approval, askForApproval } from '../agent/approval.ts';
 import { encodeId } from '../builder.ts';
@@ -9,20 +12,26 @@ import type { Question, RunScope } from '../graph/scope.ts';
 import { taskFields } from './fields.ts';
 import { findMatches } from './matching.ts';
 import { asJson, shown, summaryOf, taskOutcome, taskRequest, type TaskOutcome, type TaskRequest, type TaskSummary } from './request.ts';
+import { tasksById } from './service.ts';
 
 /** Tasks that are offered to choose from, listed or changed at once, at most. */
 const maxTasks = 20;
 const noneOfThem = 'none';
+/** Visits in one run at most: two for each question, also where a graph comes back to it. */
+const maxVisits = 100;
 
 /** The node type `taskDisambiguate`. */
 export const taskDisambiguateNode = defineNode({
   type: 'taskDisambiguate',
   description: 'Finds the tasks that a request means, and asks a person where several are or something is missing.',
   config: z.object({}),
-  input: z.object({ request: taskRequest }),
+  input: z.object({ request: taskRequest, outcome: taskOutcome.optional() }),
   output: z.object({ request: taskRequest, outcome: taskOutcome }),
-  async process({ request }, _config, run) {
+  repeats: ({ values }) => (values['outcome'] as TaskOutcome | undefined)?.state === 'ASKING',
+  visits: () => maxVisits,
+  async process({ request, outcome: before }, _config, run) {
     const viewer = permit(run.ctx, 'TASK');
+    if (before?.state === 'ASKING') return { request, outcome: await chosen(run, request, before) };
     const nothing: TaskOutcome = { state: 'READY', tasks: [], total: 0, callId: null };
     switch (request.operation) {
       case 'create':
@@ -32,7 +41,7 @@ export const taskDisambiguateNode = defineNode({
       case 'delete': {
         const found = (await findMatches(run.ctx, viewer, request.match)).map(summaryOf);
         const outcome = { ...nothing, tasks: found.slice(0, maxTasks), total: found.length };
-        return { request, outcome: request.operation === 'query' ? outcome : await chosen(run, request, outcome) };
+        return { request, outcome: request.operation === 'query' ? outcome : weighed(request, outcome, run.settings.dryRun) };
       }
       default:
         return { request, outcome: nothing };
@@ -49,25 +58,34 @@ async function titled(run: RunScope, request: TaskRequest, outcome: TaskOutcome)
   return { request: { ...request, wanted: { ...request.wanted, title: String(title).trim() || 'Task' } }, outcome };
 }
 
-async function chosen(run: RunScope, { operation, wanted, match }: TaskRequest, outcome: TaskOutcome): Promise<TaskOutcome> {
+/** What follows from what was found. */
+function weighed({ operation, wanted, match }: TaskRequest, outcome: TaskOutcome, dryRun: boolean): TaskOutcome {
   if (operation === 'update' && Object.keys(wanted).length === 0) return { ...outcome, state: 'UNCLEAR' };
   if (outcome.total === 0) return { ...outcome, state: 'NOT_FOUND' };
   if (outcome.total === 1) return outcome;
-  if (run.settings.dryRun) return match.all ? outcome : { ...outcome, state: 'SEVERAL' };
-  const { tasks, total } = outcome;
+  if (dryRun) return match.all ? outcome : { ...outcome, state: 'SEVERAL' };
+  return { ...outcome, state: 'ASKING' };
+}
+
+/** Of the tasks that were found those that a person chooses, as far as they are still there and as they are now. */
+async function chosen(run: RunScope, { operation, wanted, match }: TaskRequest, { tasks, total, callId }: TaskOutcome): Promise<TaskOutcome> {
   const verb = operation === 'delete' ? 'Delete' : 'Change';
   const payload = asJson({ operation, wanted, total, tasks: tasks.map(publicTask) });
+  let picked = tasks;
   if (match.all) {
     const many = total > tasks.length ? `the first ${tasks.length} of ${total} tasks` : `${total} tasks`;
     const { approved } = approval.parse(await run.ask(askForApproval({ key: run.visit, prompt: `${verb} ${many}?`, payload, callId: null })));
-    return approved ? outcome : { ...outcome, state: 'DECLINED' };
+    if (!approved) picked = [];
+  } else {
+    const options = [...tasks.map((task) => ({ value: encodeId('Task', task.id), label: labelOf(task, run.settings.timeZone) })), { value: noneOfThem, label: 'None of these' }];
+    const responseSchema = z.toJSONSchema(z.enum(options.map(({ value }) => value))) as Question['responseSchema'];
+    const value = await run.ask({ key: run.visit, kind: 'CHOICE', prompt: `${verb} which task?`, payload, options, responseSchema, callId: null });
+    picked = tasks.filter(({ id }) => encodeId('Task', id) === value);
   }
-  const options = [...tasks.map((task) => ({ value: encodeId('Task', task.id), label: labelOf(task, run.settings.timeZone) })), { value: noneOfThem, label: 'None of these' }];
-  const responseSchema = z.toJSONSchema(z.enum(options.map(({ value }) => value))) as Question['responseSchema'];
-  const value = await run.ask({ key: run.visit, kind: 'CHOICE', prompt: `${verb} which task?`, payload, options, responseSchema, callId: null });
-  // Since it was asked, tasks may have come or gone: of what was offered, what is no longer there is not found.
-  const picked = tasks.find(({ id }) => encodeId('Task', id) === value);
-  return picked ? { ...outcome, tasks: [picked], total: 1 } : { ...outcome, state: value === noneOfThem ? 'DECLINED' : 'NOT_FOUND' };
+  if (picked.length === 0) return { state: 'DECLINED', tasks, total, callId };
+  const known = new Map((await tasksById(run.ctx, picked.map(({ id }) => id))).map((task) => [task.id, summaryOf(task)]));
+  const left = picked.flatMap(({ id }) => known.get(id) ?? []);
+  return { state: left.length > 0 ? 'READY' : 'NOT_FOUND', tasks: left, total: left.length, callId };
 }
 
 /** A task as clients know it. */

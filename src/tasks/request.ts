@@ -65,8 +65,8 @@ export type Suggestion = z.output<typeof suggestion>;
 
 /** What was done, or would have been. */
 export const taskOutcome = z.object({
-  /** READY: it can be done. NOT_FOUND: no task matches. SEVERAL: more than one does, and nobody was asked. DECLINED: a person chose not to. UNCLEAR: something is missing. DONE. */
-  state: z.enum(['READY', 'NOT_FOUND', 'SEVERAL', 'DECLINED', 'UNCLEAR', 'DONE']),
+  /** READY: it can be done. ASKING: a person is to choose among them. NOT_FOUND: no task matches. SEVERAL: more than one does, and nobody was asked. DECLINED: a person chose not to. UNCLEAR: something is missing. DONE. */
+  state: z.enum(['READY', 'ASKING', 'NOT_FOUND', 'SEVERAL', 'DECLINED', 'UNCLEAR', 'DONE']),
   /** The tasks that are meant; after it is done, as they are then. */
   tasks: z.array(taskSummary),
   /** How many there are in all. */

@@ -28,7 +28,7 @@ async function say(user: TestUser, text: string, more: object = {}, answer?: (in
   await stream.until((result) => isEnd(result) || result.chatEvents.runStatus === 'INTERRUPTED');
   asked = stream.events.find(({ chatEvents }) => chatEvents.__typename === 'InterruptRaised')?.chatEvents.interrupt ?? null;
   if (asked) {
-    const { resumeRun } = await user.ask(RESUME, { input: { interruptId: asked.id, response: answer!(asked) } });
+    const { resumeRun } = await user.ask(RESUME, { input: { interruptId: asked.id, response: await answer!(asked) } });
     expect(resumeRun.userErrors).toEqual([]);
     await stream.until(isEnd);
   }
@@ -109,6 +109,36 @@ describe('without a model', () => {
     const declined = await say(ada, 'cancel the meeting', {}, () => 'none');
     expect(declined).toMatchObject({ status: 'SUCCEEDED', calls: [], text: expect.stringContaining('left everything') });
     expect(await tasksOf(ada)).toHaveLength(2);
+  });
+
+  it('does what was answered to what was asked about, whatever has come and gone meanwhile', async () => {
+    const remove = async (id: string) => expect((await ada.ask('mutation ($id: ID!) { deleteTask(input: { id: $id }) { userErrors { message } } }', { id })).deleteTask.userErrors).toEqual([]);
+    const ids = [await create(ada, { title: 'Meeting with Bob' }), await create(ada, { title: 'Meeting with Eve' })] as const;
+    // The other one would be the only match by then.
+    const gone = await say(ada, 'cancel the meeting', {}, async () => {
+      await remove(ids[0]);
+      return ids[0];
+    });
+    expect(gone).toMatchObject({ status: 'SUCCEEDED', calls: [], text: expect.stringContaining('found no task') });
+    expect((await tasksOf(ada)).map(({ id }) => id)).toEqual([ids[1]]);
+    const third = await create(ada, { title: 'Meeting with Joe' });
+    let fourth = '';
+    const all = await say(ada, 'delete all my meetings', {}, async ({ prompt }) => {
+      expect(prompt).toBe('Delete 2 tasks?');
+      fourth = await create(ada, { title: 'Meeting with Zoe' });
+      await remove(third);
+      return { approved: true };
+    });
+    expect(all.text).toContain('deleted "Meeting with Eve"');
+    expect((await tasksOf(ada)).map(({ id }) => id)).toEqual([fourth]);
+    await create(ada, { title: 'Meeting with Tom', tags: ['work'] });
+    const tagged = await say(ada, 'tag the meeting with #home', {}, async ({ options }) => {
+      const { value } = options.find(({ label }: { label: string }) => label.includes('Tom'));
+      await ada.ask('mutation ($id: ID!) { updateTask(input: { id: $id, patch: { tags: ["work", "urgent"] } }) { userErrors { message } } }', { id: value });
+      return value;
+    });
+    expect(tagged.calls).toMatchObject([{ name: 'update_task', status: 'SUCCEEDED' }]);
+    expect((await tasksOf(ada)).find(({ title }) => title.includes('Tom'))?.tags).toEqual(['work', 'urgent', 'home']);
   });
 
   it('asks before it does something to all of several, and for a title where none was said', async () => {
