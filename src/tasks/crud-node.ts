@@ -57,10 +57,10 @@ async function change(run: RunScope, operation: Exclude<Effective, 'query'>, { w
     const done =
       operation === 'create'
         ? [await insertTask(tx, viewer, { ...wanted, title: wanted.title ?? '' }, run.runId)]
-        : await inTurn(tasks, ({ id, tags }) =>
+        : await inTurn(tasks, ({ id }) =>
             operation === 'delete'
               ? removeTask(tx, viewer, id, run.runId)
-              : changeTask(tx, viewer, id, { ...wanted, ...(wanted.tags && { tags: [...new Set([...tags, ...wanted.tags])] }) }, run.runId));
+              : changeTask(tx, viewer, id, ({ tags }) => ({ ...wanted, ...(wanted.tags && { tags: [...new Set([...tags, ...wanted.tags])] }) }), run.runId));
     changes.push(...done.map((each) => each.change));
     return asJson(done.map(({ task }) => summaryOf(task)));
   });

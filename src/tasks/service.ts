@@ -108,10 +108,15 @@ export async function insertTask(tx: Context, viewer: Viewer, input: NewTask, ru
   }
 }
 
-/** updateTask within the caller's transaction; the task stays locked until that ends. */
-export async function changeTask(tx: Context, viewer: Viewer, id: string, patch: TaskPatch, runId: string | null = null): Promise<Changed> {
-  const { notes, tags, ...rest } = validate(taskPatch, patch, ['patch']);
+/**
+ * updateTask within the caller's transaction; the task stays locked until that ends. A patch that follows from what the task is,
+ * as where tags are added, is a function of it, so that no change of somebody else's in between is lost.
+ */
+export async function changeTask(tx: Context, viewer: Viewer, id: string, patch: TaskPatch | ((task: Task) => TaskPatch), runId: string | null = null): Promise<Changed> {
+  const read = (given: TaskPatch) => validate(taskPatch, given, ['patch']);
+  const ready = typeof patch === 'function' ? patch : read(patch);
   const task = await lockTask(tx, viewer, id);
+  const { notes, tags, ...rest } = typeof ready === 'function' ? read(ready(task)) : ready;
   const wanted = { ...rest, ...(notes !== undefined && { notes: notes || null }), ...(tags !== undefined && { tags: tags ?? [] }) };
   const differing = Object.entries(wanted).filter(([name, value]) => value !== undefined && !isDeepStrictEqual(value, task[name as keyof Task]));
   if (differing.length === 0) return { task, change: null };
