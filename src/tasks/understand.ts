@@ -89,7 +89,7 @@ export function understand(text: string): Understood {
 
   const spans: Span[] = [];
   const mark = (property: SpanProperty, ranges: readonly Range[]): void => {
-    for (const { from, to } of property === 'people' ? ranges : joined(words, ranges)) {
+    for (const { from, to } of property === 'people' || property === 'tags' ? ranges : joined(words, ranges)) {
       const start = (words[from] as Word).start;
       const end = (words[to - 1] as Word).end;
       spans.push({ property, start, end, text: text.slice(start, end) });
@@ -129,7 +129,7 @@ export function understand(text: string): Understood {
   };
 }
 
-/** Ranges with nothing but small words between them are one: "morning at eight". People stay apart. */
+/** Ranges with nothing but small words between them are one: "morning at eight". People and labels stay apart. */
 function joined(words: readonly Word[], ranges: readonly Range[]): Range[] {
   const out: Range[] = [];
   for (const range of ranges) {

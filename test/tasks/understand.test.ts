@@ -131,6 +131,7 @@ describe('a task is changed by', () => {
     ['reschedule the viewing', { operation: 'update', title: 'viewing', change: {} }],
     ['make the tax return urgent', { operation: 'update', title: 'tax return', change: { priority: 'URGENT' } }],
     ['set the priority of the audit to low', { operation: 'update', title: 'audit', change: { priority: 'LOW' } }],
+    ['tag the report with #work #q4', { operation: 'update', title: 'report', change: { tags: ['work', 'q4'] } }],
     ['tag water the ferns with #garden', { operation: 'update', title: 'water the ferns', change: { tags: ['garden'] } }],
     ['mark everything on my shopping list as done', { operation: 'update', list: 'shopping list', all: true, change: { status: 'DONE' } }],
   ]);
