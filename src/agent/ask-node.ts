@@ -30,7 +30,7 @@ export const askNode = defineNode({
   async process({ question, values }, { kind, prompt: template, options }, run) {
     const { systemPrompt, timeZone } = run.settings;
     const prompt = fillTemplate(parseTemplate(template), { systemPrompt, question, date: dayIn(timeZone, new Date()), timeZone, values });
-    const asked = { key: run.visit, prompt, payload: null, callId: null };
+    const asked = { key: run.visit, prompt, payload: { question }, callId: null };
     if (kind === 'APPROVAL') return { answer: await run.ask(askForApproval(asked)) };
     const schema = kind === 'CHOICE' ? z.enum(options.map(({ value }) => value)) : z.string().min(1).max(10_000);
     return { answer: await run.ask({ ...asked, kind, options, responseSchema: z.toJSONSchema(schema) as Question['responseSchema'] }) };

@@ -272,7 +272,7 @@ const InterruptSchema = defineEntity({
     toolCallId: () => p.manyToOne(ToolCall).mapToPk().joinColumn('tool_call_id').nullable().deleteRule('set null'),
     kind: p.text().$type<Question['kind']>(),
     prompt: p.text(),
-    payload: p.json<Json>(),
+    payload: p.json<Question['payload']>(),
     options: p.json<Question['options']>(),
     responseSchema: p.json<Question['responseSchema']>(),
     /** Null until it is answered, and for good when the run ended before that. */

@@ -119,7 +119,7 @@ export interface Question {
   /** What is asked, in words. */
   readonly prompt: string;
   /** What it is about, for front ends that show more than words. */
-  readonly payload: Json;
+  readonly payload: Readonly<Record<string, Json>>;
   /** What can be chosen; empty unless it is a CHOICE. */
   readonly options: readonly { readonly value: string; readonly label: string }[];
   /** JSON Schema of the answer. */

@@ -54,7 +54,7 @@ async function titled(run: RunScope, request: TaskRequest, outcome: TaskOutcome)
   if (request.wanted.title !== undefined) return { request, outcome };
   if (run.settings.dryRun) return { request, outcome: { ...outcome, state: 'UNCLEAR' as const } };
   const responseSchema = z.toJSONSchema(z.string().min(1).max(500).describe(taskFields.title.description ?? ''), { io: 'input' }) as Question['responseSchema'];
-  const title = await run.ask({ key: run.visit, kind: 'INPUT', prompt: 'What is to be done?', payload: asJson(request.wanted), options: [], responseSchema, callId: null });
+  const title = await run.ask({ key: run.visit, kind: 'INPUT', prompt: 'What is to be done?', payload: asJson(request.wanted) as Question['payload'], options: [], responseSchema, callId: null });
   return { request: { ...request, wanted: { ...request.wanted, title: String(title).trim() || 'Task' } }, outcome };
 }
 
@@ -70,7 +70,7 @@ function weighed({ operation, wanted, match }: TaskRequest, outcome: TaskOutcome
 /** Of the tasks that were found those that a person chooses, as far as they are still there and as they are now. */
 async function chosen(run: RunScope, { operation, wanted, match }: TaskRequest, { tasks, total, callId }: TaskOutcome): Promise<TaskOutcome> {
   const verb = operation === 'delete' ? 'Delete' : 'Change';
-  const payload = asJson({ operation, wanted, total, tasks: tasks.map(publicTask) });
+  const payload = asJson({ operation, wanted, total, tasks: tasks.map(publicTask) }) as Question['payload'];
   let picked = tasks;
   if (match.all) {
     const many = total > tasks.length ? `the first ${tasks.length} of ${total} tasks` : `${total} tasks`;

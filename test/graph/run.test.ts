@@ -296,7 +296,7 @@ describe('a run with checkpoints', () => {
 
   it('stops to ask, and visits the node that asked again once there is an answer', async () => {
     const visits: string[] = [];
-    const question = (key: string): Question => ({ key, kind: 'INPUT', prompt: 'Which one?', payload: null, options: [], responseSchema: {}, callId: null });
+    const question = (key: string): Question => ({ key, kind: 'INPUT', prompt: 'Which one?', payload: {}, options: [], responseSchema: {}, callId: null });
     const type = defineNode({
       type: 'asker',
       description: '',
