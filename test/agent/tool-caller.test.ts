@@ -4,9 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, type Tool } from '../../src/agent/tools.ts';
+import { endOverdueRuns } from '../../src/chat/ending.ts';
+import { kysely, sql } from '../../src/platform/database.ts';
 import { sendTo } from '../support/answers.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
-import { attend, createSession } from '../support/chats.ts';
+import { attend, createSession, rowIdOf } from '../support/chats.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
 import { createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 
@@ -38,7 +40,8 @@ const fail = defineTool({
   },
 });
 const administer = defineTool({ ...fail, name: 'administer', description: 'Administers.', permission: 'CONFIG_WRITE' });
-const tools = [note, launch, fail, administer] as unknown as Tool[];
+const decree = defineTool({ ...launch, name: 'decree', description: 'Decrees.', permission: 'CONFIG_WRITE' });
+const tools = [note, launch, fail, administer, decree] as unknown as Tool[];
 
 let model: ModelServer;
 let respond: (call: ModelCall, turn: number) => void;
@@ -69,7 +72,7 @@ async function profileWith(user: TestUser, more: object): Promise<string> {
   return createProfile.profile.id;
 }
 
-const RUN = `query ($id: ID!) { node(id: $id) { ... on Run { status error { code message node } usage { inputTokens } steps { node status } profileVersion { graph { nodes { type } } }
+const RUN = `query ($id: ID!) { node(id: $id) { ... on Run { id status error { code message node } usage { inputTokens } steps { node status } profileVersion { graph { nodes { type } } }
   outputMessage { status text blocks { __typename ... on TextBlock { text } ... on ToolCallBlock { toolCall { id name } } } toolCalls { id name arguments status result error durationMs } } } } }`;
 
 /** Asks, follows the stream to the end, and compares it with what is stored. */
@@ -91,6 +94,9 @@ async function ask(script: (call: ModelCall, turn: number) => void, user = ada, 
   const told = stream.events.flatMap(({ chatEvents: event }) => (event.__typename === 'ToolCallUpdated' ? [`${event.toolCall.name} ${event.toolCallStatus}`] : []));
   return { ...node, sessionId, told };
 }
+
+/** Changes rows as only time does. */
+const rows = (...[text, ...values]: Parameters<typeof sql>) => sql(text, ...values).execute(kysely(parley.app.database.fork()));
 
 const done = (text: string) => (call: ModelCall): void => {
   call.say(text);
@@ -198,6 +204,57 @@ describe('a tool caller', () => {
     expect(run.outputMessage.toolCalls).toMatchObject([{ status: 'FAILED', error: expect.stringContaining('There is no tool') }]);
   });
 
+  it('makes no call that the person may not make any more when it is allowed', async () => {
+    const profile = await profileWith(ada, { toolNames: ['decree'] });
+    const admin = await parley.signUpInto(ada, 'ADMIN');
+    effects.length = 0;
+    turn = 0;
+    respond = (call, turn) => (turn === 1 ? call.request({ name: 'decree', arguments: { text: 'law' } }) : done('No.')(call));
+    const sessionId = await createSession(admin, profile);
+    const { runId, cursor } = await sendTo(admin, sessionId, 'Decree it.');
+    // Another role ends the streams of before.
+    const before = admin.subscribe(EVENTS, { s: sessionId, a: cursor });
+    await before.until(({ chatEvents }) => chatEvents.runStatus === 'INTERRUPTED');
+    const { interrupt } = before.events.find(({ chatEvents }) => chatEvents.__typename === 'InterruptRaised')!.chatEvents;
+    await ada.ask('mutation ($input: SetMemberRoleInput!) { setMemberRole(input: $input) { userErrors { message } } }', { input: { userId: admin.id, role: 'MEMBER' } });
+    expect((await admin.ask('mutation ($input: ResumeRunInput!) { resumeRun(input: $input) { userErrors { message } } }', { input: { interruptId: interrupt.id, response: { approved: true } } })).resumeRun.userErrors).toEqual([]);
+    const stream = admin.subscribe(EVENTS, { s: sessionId, a: cursor });
+    await stream.until(isEnd);
+    stream.stop();
+    const { node } = await admin.ask(RUN, { id: runId });
+    expect(node).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [{ status: 'FAILED', error: expect.stringContaining('CONFIG_WRITE') }] } });
+    expect(effects).toEqual([]);
+  });
+
+  it("offers of the profile's tools those that its node names, where it names some", async () => {
+    const nodes = [{ id: 'agent', type: 'toolCaller', config: { toolNames: ['fail', 'launch', 'administer'] } }, { id: 'output', type: 'output' }];
+    const graph = { name: 'Few', nodes, edges: [['start', 'agent'], ['agent', 'output'], ['output', 'end']].map(([from, to]) => ({ from, to })) };
+    const profile = await profileWith(ada, { toolNames: ['note', 'launch', 'fail'], graph });
+    await ask(done('Nothing.'), ada, profile);
+    expect(calls[0]!.body.tools!.map((tool) => tool.function.name)).toEqual(['launch', 'fail']);
+  });
+
+  it('cites what it finds, and what it finds again by the same number', async () => {
+    const profile = await profileWith(ada, { toolNames: ['search_documents'], retrieval: { mode: 'OFF', minScore: 0 } });
+    for (const [name, text] of [['Warranty', 'The warranty of the coffee machine lasts 24 months.'], ['Opening', 'The shop opens at nine in the morning.']] as const) {
+      const { addTextDocument } = await ada.ask('mutation ($input: AddTextDocumentInput!) { addTextDocument(input: $input) { job { id } userErrors { message } } }', { input: { name, text, profileIds: [profile], mediaType: 'text/plain' } });
+      expect(await ada.subscribe('subscription ($id: ID) { ingestionJobUpdated(jobId: $id) { status } }', { id: addTextDocument.job.id }).ended).toBeNull();
+    }
+    const searching = (query: string) => ({ name: 'search_documents', arguments: { query, limit: 1 } });
+    const run = await ask(
+      (call, turn) => {
+        if (turn === 1) call.request(searching('When does the shop open?'), searching('warranty of the coffee machine'));
+        else if (turn === 2) call.request(searching('When does the shop open?'));
+        else done('The warranty of the coffee machine lasts 24 months [2]. The shop opens at nine in the morning [1].')(call);
+      },
+      ada,
+      profile,
+    );
+    expect(run.outputMessage.toolCalls.map(({ result }: { result: { n: number; document: string }[] }) => result.map(({ n, document }) => [n, document]))).toEqual([[[1, 'Opening']], [[2, 'Warranty']], [[1, 'Opening']]]);
+    const { node } = await ada.ask('query ($id: ID!) { node(id: $id) { ... on Run { outputMessage { citations { index documentName quote } } } } }', { id: run.id });
+    expect(node.outputMessage.citations.map(({ index, documentName }: { index: number; documentName: string }) => [index, documentName])).toEqual([[2, 'Warranty'], [1, 'Opening']]);
+  });
+
   it('asks a model without tools as the prompt node would', async () => {
     const offline = await profileWith(ada, { toolNames: ['note'], modelId: Buffer.from('Model:offline:extractive').toString('base64url') });
     const run = await ask(() => undefined, ada, offline);
@@ -299,6 +356,44 @@ describe('a call that needs approval', () => {
       expect((await ada.ask('query ($id: ID!) { chatSession(id: $id) { pendingInterrupts { id } } }', { id: sessionId })).chatSession.pendingInterrupts).toEqual([]);
       expect(effects).toEqual([]);
     }
+  });
+
+  it('cannot be answered once it has expired, and then its run ends in time-out', async () => {
+    const { interrupt, runId, stream, sessionId } = await waiting();
+    await rows`update interrupt set expires_at = now() - interval '1 second' where id = ${rowIdOf(interrupt.id)}`;
+    expect((await answer(interrupt.id, { approved: true })).resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'RUN_NOT_ACTIVE', field: ['interruptId'], message: expect.stringContaining('expired') }] });
+    await endOverdueRuns(parley.app);
+    await stream.until(isEnd);
+    stream.stop();
+    expect(stream.events.filter(({ chatEvents }) => chatEvents.__typename === 'InterruptResolved').map(({ chatEvents }) => chatEvents)).toMatchObject([{ interruptId: interrupt.id, resolvedBy: null }]);
+    const { node } = await ada.ask(RUN, { id: runId });
+    expect(node).toMatchObject({ status: 'TIMED_OUT', error: { code: 'TIMEOUT' }, outputMessage: { status: 'FAILED', toolCalls: [{ status: 'FAILED' }] } });
+    expect((await answer(interrupt.id, { approved: true })).resumeRun.userErrors).toMatchObject([{ code: 'INTERRUPT_ALREADY_RESOLVED' }]);
+    expect((await ada.ask('query ($id: ID!) { chatSession(id: $id) { pendingInterrupts { id } activeRun { id } } }', { id: sessionId })).chatSession).toEqual({ pendingInterrupts: [], activeRun: null });
+    expect(effects).toEqual([]);
+  });
+
+  it('is left alone by what ends overdue runs for as long as it may be answered, and when it was', async () => {
+    const { interrupt, runId, stream } = await waiting();
+    await endOverdueRuns(parley.app);
+    expect((await ada.ask(RUN, { id: runId })).node.status).toBe('INTERRUPTED');
+    expect((await answer(interrupt.id, { approved: true })).resumeRun.userErrors).toEqual([]);
+    await rows`update interrupt set expires_at = now() - interval '1 second' where id = ${rowIdOf(interrupt.id)}`;
+    await endOverdueRuns(parley.app);
+    await stream.until(isEnd);
+    stream.stop();
+    expect((await ada.ask(RUN, { id: runId })).node.status).toBe('SUCCEEDED');
+  });
+
+  it('takes the time of the person, not of the run', async () => {
+    const { interrupt, runId, stream } = await waiting();
+    // As if the person had taken an hour, which is longer than a run may take.
+    await rows`update run set started_at = started_at - interval '1 hour', created_at = created_at - interval '1 hour' where id = ${rowIdOf(runId)}`;
+    await rows`update interrupt set created_at = created_at - interval '1 hour' where id = ${rowIdOf(interrupt.id)}`;
+    expect((await answer(interrupt.id, { approved: true })).resumeRun.userErrors).toEqual([]);
+    await stream.until(isEnd);
+    stream.stop();
+    expect((await ada.ask(RUN, { id: runId })).node.status).toBe('SUCCEEDED');
   });
 
   it("is nobody else's to answer, and an id that names nothing is told as such", async () => {
