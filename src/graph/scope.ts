@@ -181,7 +181,8 @@ export interface RunScope {
   once(call: Call, effect: (tx: Context) => Promise<Json>): Promise<Json>;
   /**
    * The answer of a person, which fits the question's schema. Until there is one the run stops, and the node is visited again
-   * from its beginning: nothing with an effect, and nothing that is said, may stand before it.
+   * from its beginning: nothing with an effect, and nothing that is said, may stand before it, and what is asked about must be the
+   * same by then, e.g. kept in the state by a visit before.
    */
   ask(question: Question): Promise<Json>;
 }
