@@ -44,20 +44,25 @@ export async function endRun(tx: Context, runId: string, wanted: RunStatus, erro
   return { status, events: [...told.map((event) => ({ at, ...event })), over] };
 }
 
-/** Ends the runs that wait for an answer that nobody gave in time. */
+/** Ends the runs that wait for an answer that nobody gave in time. One that cannot be ended keeps no other waiting. */
 export async function endOverdueRuns(app: App): Promise<void> {
   for (const { ctx, run } of await overdueRuns(app)) {
-    const logged = await transactional(ctx, async (tx): Promise<readonly LoggedEvent[]> => {
-      if (!(await lockRun(tx, run, 'INTERRUPTED'))) return [];
-      const error = runError('TIMEOUT', 'The assistant asked something, and nobody answered in time. Ask again.', true, null, run.id);
-      const { events } = await endRun(tx, run.id, 'TIMED_OUT', error);
-      return await append(tx, run.sessionId, events);
-    });
-    if (logged.length === 0) continue;
-    app.metrics.runs.inc({ status: 'TIMED_OUT' });
-    announce(app, run.sessionId, logged);
-    await announceSession(app, run.sessionId, 'UPDATED');
+    await endOverdue(ctx, run).catch((error: unknown) => app.log.error({ err: error, runId: run.id }, 'a run that nobody answered could not be ended; tried again'));
   }
+}
+
+async function endOverdue(ctx: Context, run: Pick<Run, 'id' | 'sessionId'>): Promise<void> {
+  const { app } = ctx;
+  const logged = await transactional(ctx, async (tx): Promise<readonly LoggedEvent[]> => {
+    if (!(await lockRun(tx, run, 'INTERRUPTED'))) return [];
+    const error = runError('TIMEOUT', 'The assistant asked something, and nobody answered in time. Ask again.', true, null, run.id);
+    const { events } = await endRun(tx, run.id, 'TIMED_OUT', error);
+    return await append(tx, run.sessionId, events);
+  });
+  if (logged.length === 0) return;
+  app.metrics.runs.inc({ status: 'TIMED_OUT' });
+  announce(app, run.sessionId, logged);
+  await announceSession(app, run.sessionId, 'UPDATED');
 }
 
 /** Locks a run with its session, the session first as everybody does; null when it has not that status any more. */

@@ -44,6 +44,7 @@ export function createRunEngine(app: App): RunEngine {
   let unsubscribe: (() => Promise<void>) | null = null;
   let claiming: Promise<void> | null = null;
   let looking: Promise<void> | null = null;
+  let ending: Promise<void> | null = null;
   let again = false;
 
   /** Claims runs until there are none or this instance is full. */
@@ -107,13 +108,23 @@ export function createRunEngine(app: App): RunEngine {
       }
     }
     if (renewing) renewedAt = sentAt;
-    await endOverdueRuns(app);
+    endOverdue();
     claimAll();
+  }
+
+  /** Beside the leases, which are renewed whatever it waits for. */
+  function endOverdue(): void {
+    ending ??= endOverdueRuns(app)
+      .catch((error: unknown) => app.log.error({ err: error }, 'runs that nobody answered could not be ended; tried again'))
+      .finally(() => {
+        ending = null;
+      });
   }
 
   async function giveUpLeases(): Promise<void> {
     await unsubscribe?.();
     await looking;
+    await ending;
     await release(app, owner);
   }
 

@@ -373,6 +373,26 @@ describe('a call that needs approval', () => {
     expect(effects).toEqual([]);
   });
 
+  it('ends the others, too, when the run of one cannot be ended', async () => {
+    const stuck = await waiting();
+    const other = await waiting();
+    for (const { interrupt } of [stuck, other]) await rows`update interrupt set expires_at = now() - interval '1 second' where id = ${rowIdOf(interrupt.id)}`;
+    await rows`create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no end of this one'; end $$`;
+    await sql.raw(`create trigger refuse before update on run for each row when (old.id = '${rowIdOf(stuck.runId)}') execute function refuse()`).execute(kysely(parley.app.database.fork()));
+    try {
+      await endOverdueRuns(parley.app);
+      await other.stream.until(isEnd);
+      expect((await ada.ask(RUN, { id: other.runId })).node.status).toBe('TIMED_OUT');
+      expect((await ada.ask(RUN, { id: stuck.runId })).node.status).toBe('INTERRUPTED');
+    } finally {
+      await rows`drop function refuse() cascade`;
+    }
+    await endOverdueRuns(parley.app);
+    await stuck.stream.until(isEnd);
+    for (const { stream } of [stuck, other]) stream.stop();
+    expect((await ada.ask(RUN, { id: stuck.runId })).node.status).toBe('TIMED_OUT');
+  });
+
   it('is left alone by what ends overdue runs for as long as it may be answered, and when it was', async () => {
     const { interrupt, runId, stream } = await waiting();
     await endOverdueRuns(parley.app);
