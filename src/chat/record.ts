@@ -315,10 +315,12 @@ export function openRecord({ app, run, lease, kept, onLost, onSpent }: RecordOpt
 
   /** Cuts the saved text, and forgets the citations after that place. */
   async function withdraw(tx: Context, text: readonly Block[], keep: TextPosition & { readonly citations: number | null }): Promise<void> {
-    const kept = opened(cut(text, keep));
+    const left = cut(text, keep);
+    const kept = opened(left);
     await scoped(tx, MessageBlock).delete().where('messageId', '=', messageId).where('index', '>=', kept.length).execute();
-    // The call itself stays known: the log speaks of it, and what has had its effect must have none again.
-    await scoped(tx, ToolCall).update().set({ messageId: null, blockIndex: null }).where('messageId', '=', messageId).where('blockIndex', '>=', kept.length).execute();
+    // The call itself stays known: the log speaks of it, and what has had its effect must have none again. Also the first block
+    // may have been one, where an empty text stands now.
+    await scoped(tx, ToolCall).update().set({ messageId: null, blockIndex: null }).where('messageId', '=', messageId).where('blockIndex', '>=', left.length).execute();
     await saveBlocks(tx, kept);
     if (keep.citations !== null) await scoped(tx, Citation).delete().where('messageId', '=', messageId).where('ordinal', '>=', keep.citations).execute();
   }
