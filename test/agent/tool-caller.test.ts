@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { defineTool, type Tool } from '../../src/agent/tools.ts';
 import { endOverdueRuns } from '../../src/chat/ending.ts';
 import { kysely, sql } from '../../src/platform/database.ts';
+import { GenericError } from '../../src/platform/errors.ts';
 import { sendTo } from '../support/answers.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 import { attend, createSession, rowIdOf } from '../support/chats.ts';
@@ -41,7 +42,18 @@ const fail = defineTool({
 });
 const administer = defineTool({ ...fail, name: 'administer', description: 'Administers.', permission: 'CONFIG_WRITE' });
 const decree = defineTool({ ...launch, name: 'decree', description: 'Decrees.', permission: 'CONFIG_WRITE' });
-const tools = [note, launch, fail, administer, decree] as unknown as Tool[];
+const spoil = defineTool({
+  ...note,
+  name: 'spoil',
+  description: 'Spoils.',
+  async execute({ text }, { afterCommit }) {
+    afterCommit(() => void effects.push(text));
+    if (text === 'expected') throw new GenericError('LIMIT_EXCEEDED', 'Enough is spoiled.');
+    if (text === 'large') return 'x'.repeat(30_000);
+    throw new Error('secret of the tool');
+  },
+});
+const tools = [note, launch, fail, administer, decree, spoil] as unknown as Tool[];
 
 let model: ModelServer;
 let respond: (call: ModelCall, turn: number) => void;
@@ -163,6 +175,8 @@ describe('a tool caller', () => {
     expect(run).toMatchObject({ status: 'SUCCEEDED', outputMessage: { text: 'Sorry.', toolCalls: [{ status: 'FAILED', result: null, error: expect.stringMatching(error) }] } });
     expect(JSON.parse(results()[0]!)).toEqual({ error: run.outputMessage.toolCalls[0].error });
     expect(run.told).toEqual([`${wrong.name} FAILED`]);
+    // Nobody is sent again what was too long.
+    if (JSON.stringify(wrong.arguments).length > 50_000) expect(run.outputMessage.toolCalls[0].arguments).toEqual({});
     const again = await ask((call) => call.request(wrong));
     expect(again).toMatchObject({ status: 'FAILED', error: { code: 'VALIDATION_FAILED', node: 'agent', message: expect.stringMatching(error) } });
     expect(calls).toHaveLength(2);
@@ -181,6 +195,20 @@ describe('a tool caller', () => {
       outputMessage: { toolCalls: [{ status: 'FAILED', error: 'The tool failed unexpectedly.' }, { status: 'FAILED', result: null, error: expect.stringMatching(/30,002 characters; at most 20,000/) }] },
     });
     expect(results().join()).not.toContain('secret');
+  });
+
+  it('fails its run with a tool that has effects and fails unexpectedly, and tells the model what such a tool expects', async () => {
+    effects.length = 0;
+    const profile = await profileWith(ada, { toolNames: ['spoil'] });
+    const spoiling = (text: string) => (call: ModelCall, turn: number): void => (turn === 1 ? call.request({ name: 'spoil', arguments: { text } }) : done('Sorry.')(call));
+    const failed = await ask(spoiling('unexpected'), ada, profile);
+    expect(failed).toMatchObject({ status: 'FAILED', error: { code: 'INTERNAL', node: 'agent' }, outputMessage: { toolCalls: [{ status: 'FAILED', error: expect.stringContaining('ended before') }] } });
+    expect(JSON.stringify(failed)).not.toContain('secret');
+    expect(await ask(spoiling('expected'), ada, profile)).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [{ status: 'FAILED', error: 'Enough is spoiled.' }] } });
+    expect(effects).toEqual([]);
+    // It is done, and must not be done again because of its size.
+    expect(await ask(spoiling('large'), ada, profile)).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [{ status: 'SUCCEEDED', result: { note: expect.stringContaining('30002 characters') } }] } });
+    expect(effects).toEqual(['large']);
   });
 
   it('ends a model that calls without end', async () => {
