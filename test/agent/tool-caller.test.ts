@@ -452,6 +452,8 @@ describe('a call that needs approval', () => {
       expect(resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'NOT_FOUND', field: ['interruptId'] }] });
     }
     expect((await mallory.ask('query ($id: ID!) { node(id: $id) { id } }', { id: interrupt.id })).node).toBeNull();
+    // Who may only look on answers nothing.
+    expect((await answer(interrupt.id, { approved: true }, await parley.signUpInto(ada, 'VIEWER'))).resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'FORBIDDEN' }] });
     await ada.ask('mutation ($id: ID!) { cancelRun(input: { runId: $id }) { run { status } } }', { id: runId });
     await stream.until(isEnd);
     stream.stop();

@@ -155,6 +155,24 @@ describe('without a model', () => {
     expect(await tasksOf(ada)).toMatchObject([{ title: 'Water the plants', dueAt: expect.any(String) }]);
   });
 
+  it('shows, and does it to, at most twenty at once, and says so', async () => {
+    for (let number = 1; number <= 21; number++) await create(ada, { title: `Chore ${number}` });
+    const listed = await say(ada, 'show all my tasks');
+    expect(listed.text).toContain('There are 21 tasks:');
+    expect(listed.text).toContain('These are the first 20 of 21.');
+    expect(listed.calls[0].result.tasks).toHaveLength(20);
+    const gone = await say(ada, 'delete all my chores', {}, () => ({ approved: true }));
+    expect(gone.asked.prompt).toBe('Delete the first 20 of 21 tasks?');
+    expect(gone.text).toContain('deleted 20 tasks');
+    expect(await tasksOf(ada)).toHaveLength(1);
+  });
+
+  it('says what is missing where nothing is to change', async () => {
+    await create(ada, { title: 'Dentist' });
+    const run = await say(ada, 'reschedule the dentist');
+    expect(run).toMatchObject({ status: 'SUCCEEDED', calls: [], text: expect.stringContaining('Say what should change') });
+  });
+
   it('changes nothing in a dry run, and says what it would do', async () => {
     await create(ada, { title: 'Buy milk' });
     for (const [text, name] of [['remind me to call mum', 'create_task'], ['mark buy milk as done', 'update_task'], ['delete the task buy milk', 'delete_task']] as const) {
@@ -230,8 +248,14 @@ describe('with a model that calls functions', () => {
   const calling = (name: string, given: object | string) => (call: ModelCall) => call.request({ name, arguments: given });
 
   it('round-trips every property of a task', async () => {
-    respond = calling('create_task', { title: 'Ärger 😀 "quoted"', notes: 'Line 1\nLine 2', priority: 'URGENT', due: '2031-03-30T02:30', tags: ['home', 'a b'] });
+    respond = (call) => {
+      // Nobody is shown what a model says while it decides.
+      call.say('I think aloud.');
+      calling('create_task', given)(call);
+    };
+    const given = { title: 'Ärger 😀 "quoted"', notes: 'Line 1\nLine 2', priority: 'URGENT', due: '2031-03-30T02:30', tags: ['home', 'a b'] };
     const run = await say(ada, 'please');
+    expect(run.text).not.toContain('aloud');
     // 02:30 does not exist on that day in Berlin.
     expect(await tasksOf(ada)).toMatchObject([{ title: 'Ärger 😀 "quoted"', notes: 'Line 1\nLine 2', priority: 'URGENT', dueAt: '2031-03-30T01:30:00.000Z', tags: ['home', 'a b'], status: 'OPEN' }]);
     expect(run.calls).toMatchObject([{ name: 'create_task', status: 'SUCCEEDED' }]);
