@@ -22,14 +22,14 @@ let model: ModelServer;
 let respond: (call: ModelCall, turn: number) => void;
 let turn = 0;
 let cluster: Cluster;
-/** The first of them is alone at the beginning. */
+/** The same one twice for as long as it is alone. */
 let instances: [Instance, Instance];
 /** The same person at both. */
 let users: [TestUser, TestUser];
 beforeAll(async () => {
   model = await startModelServer();
   void attend(model, (call) => respond(call, ++turn));
-  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'error' });
+  cluster = await startCluster({ ...model.env, LOG_LEVEL: 'error', RUN_LEASE_SECONDS: '2' });
   const here = await cluster.start();
   instances = [here, here];
 });
@@ -74,6 +74,52 @@ async function seenByAll(sessionId: string, cursor: string, streams: readonly Su
 }
 
 describe('on PostgreSQL and Redis', () => {
+  it('what was done just before an instance died is not done again, whether a step of the assistant did it or a tool', async () => {
+    const [dying, other] = instances;
+    if (other !== dying) await other.kill();
+    const [ada] = users;
+    const { createProfile } = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } } }', { input: { name: 'P', systemPrompt: 'Help.', retrieval: { mode: 'OFF' }, toolNames: ['create_task'] } });
+    const sessionId = await createSession(ada, createProfile.profile.id);
+    const rows = new pg.Client({ connectionString: cluster.databaseUrl });
+    await rows.connect();
+    try {
+      // Once a run has made its task, what it writes of its state waits: the step that did it is never kept.
+      await rows.query('select pg_advisory_lock(1)');
+      await rows.query(`create function hold() returns trigger language plpgsql as $$ begin
+        if exists (select 1 from public.task where last_run_id::text = new.thread_id) then perform pg_advisory_xact_lock_shared(1); end if;
+        return new; end $$`);
+      for (const table of ['checkpoints', 'checkpoint_blobs', 'checkpoint_writes']) await rows.query(`create trigger hold before insert or update on langgraph.${table} for each row execute function hold()`);
+      respond = (call) => {
+        const { role, content } = call.body.messages.at(-1)!;
+        if (role === 'tool') says('Done.')(call);
+        else call.request({ name: 'create_task', arguments: { title: content } });
+      };
+      const { runTaskAssistant: assisted } = await ada.ask(ASSIST, { input: { text: 'By the assistant', timeZone: 'UTC', idempotencyKey: randomUUID() } });
+      const byTool = { sessionId, ...(await sendTo(ada, sessionId, 'By a tool')) };
+      // Both have had their effect, and their calls are shown.
+      await expect.poll(async () => (await rows.query("select from task join tool_call on tool_call.run_id = task.last_run_id where task.title like 'By %' and tool_call.status = 'SUCCEEDED' and tool_call.message_id is not null")).rowCount).toBe(2);
+      await dying.kill();
+      // What it has sent before goes with it.
+      await rows.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+      await rows.query('drop function hold() cascade');
+      await rows.query('select pg_advisory_unlock(1)');
+      const heir = await cluster.start();
+      instances = [heir, heir];
+      users = [ada.at(heir), ada.at(heir)];
+      for (const { runId, cursor, ...chat } of [{ runId: assisted.run.id, sessionId: assisted.run.session.id, cursor: assisted.cursor }, byTool]) {
+        const { ends } = await seenByAll(chat.sessionId, cursor);
+        expect(ends).toEqual(['SUCCEEDED']);
+        const { node } = await users[0].ask('query ($id: ID!) { node(id: $id) { ... on Run { attempt outputMessage { toolCalls { name status } blocks { __typename } } } } }', { id: runId });
+        expect(node).toEqual({ attempt: 2, outputMessage: { toolCalls: [{ name: 'create_task', status: 'SUCCEEDED' }], blocks: [{ __typename: 'ToolCallBlock' }, { __typename: 'TextBlock' }] } });
+      }
+      expect((await tasks(users[0])).map(({ title }) => title).sort()).toEqual(['By a tool', 'By the assistant']);
+      // One question of the assistant's and two of the other: none was asked again.
+      expect(turn).toBe(3);
+    } finally {
+      await rows.end();
+    }
+  });
+
   it('a choice that the task assistant asked for at one instance is made at another, which started later', async () => {
     const ids = [await create(users[0], 'Meeting with Bob'), await create(users[0], 'Meeting with Eve')];
     respond = (call) => call.request({ name: 'delete_task', arguments: { task: 'meeting' } });
@@ -163,51 +209,5 @@ describe('on PostgreSQL and Redis', () => {
     const [task] = await tasks(users[1]);
     expect(task).toMatchObject({ title: 'Shared', notes: last.notes, priority: last.priority });
     expect([...task!.tags].sort()).toEqual(['tag0', 'tag1', 'tag2', 'tag3']);
-  });
-
-  it('what was done just before an instance died is not done again, whether a step of the assistant did it or a tool', async () => {
-    await Promise.all([...new Set(instances)].map((instance) => instance.kill()));
-    const dying = await cluster.start({ RUN_LEASE_SECONDS: '2' });
-    const ada = await dying.signUp('Ada');
-    const { createProfile } = await ada.ask('mutation ($input: CreateProfileInput!) { createProfile(input: $input) { profile { id } } }', { input: { name: 'P', systemPrompt: 'Help.', retrieval: { mode: 'OFF' }, toolNames: ['create_task'] } });
-    const sessionId = await createSession(ada, createProfile.profile.id);
-    const rows = new pg.Client({ connectionString: cluster.databaseUrl });
-    await rows.connect();
-    try {
-      // Once a run has made its task, what it writes of its state waits: the step that did it is never kept.
-      await rows.query('select pg_advisory_lock(1)');
-      await rows.query(`create function hold() returns trigger language plpgsql as $$ begin
-        if exists (select 1 from public.task where last_run_id::text = new.thread_id) then perform pg_advisory_xact_lock_shared(1); end if;
-        return new; end $$`);
-      for (const table of ['checkpoints', 'checkpoint_blobs', 'checkpoint_writes']) await rows.query(`create trigger hold before insert or update on langgraph.${table} for each row execute function hold()`);
-      respond = (call) => {
-        const { role, content } = call.body.messages.at(-1)!;
-        if (role === 'tool') says('Done.')(call);
-        else call.request({ name: 'create_task', arguments: { title: content } });
-      };
-      const { runTaskAssistant: assisted } = await ada.ask(ASSIST, { input: { text: 'By the assistant', timeZone: 'UTC', idempotencyKey: randomUUID() } });
-      const byTool = { sessionId, ...(await sendTo(ada, sessionId, 'By a tool')) };
-      // Both have had their effect, and their calls are shown.
-      await expect.poll(async () => (await rows.query("select from task join tool_call on tool_call.run_id = task.last_run_id where task.title like 'By %' and tool_call.status = 'SUCCEEDED' and tool_call.message_id is not null")).rowCount).toBe(2);
-      await dying.kill();
-      // What it has sent before goes with it.
-      await rows.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
-      await rows.query('drop function hold() cascade');
-      await rows.query('select pg_advisory_unlock(1)');
-      const heir = await cluster.start();
-      instances = [heir, heir];
-      users = [ada.at(heir), ada.at(heir)];
-      for (const { runId, cursor, ...chat } of [{ runId: assisted.run.id, sessionId: assisted.run.session.id, cursor: assisted.cursor }, byTool]) {
-        const { ends } = await seenByAll(chat.sessionId, cursor);
-        expect(ends).toEqual(['SUCCEEDED']);
-        const { node } = await users[0].ask('query ($id: ID!) { node(id: $id) { ... on Run { attempt outputMessage { toolCalls { name status } blocks { __typename } } } } }', { id: runId });
-        expect(node).toEqual({ attempt: 2, outputMessage: { toolCalls: [{ name: 'create_task', status: 'SUCCEEDED' }], blocks: [{ __typename: 'ToolCallBlock' }, { __typename: 'TextBlock' }] } });
-      }
-      expect((await tasks(users[0])).map(({ title }) => title).sort()).toEqual(['By a tool', 'By the assistant']);
-      // One question of the assistant's and two of the other: none was asked again.
-      expect(turn).toBe(3);
-    } finally {
-      await rows.end();
-    }
   });
 });
