@@ -68,7 +68,7 @@ beforeAll(async () => {
     calls.push(call);
     respond(call, ++turn);
   });
-  parley = await createTestApp(model.env, { tools });
+  parley = await createTestApp({ ...model.env, RETRY_MAX_ATTEMPTS: '1', CIRCUIT_FAILURES: '100' }, { tools });
   ada = await parley.signUp();
   profileId = await profileWith(ada, { toolNames: ['note', 'launch', 'fail', 'current_time', 'search_documents'] });
 });
@@ -102,7 +102,8 @@ async function ask(script: (call: ModelCall, turn: number) => void, user = ada, 
   expect(client.faults).toEqual([]);
   const { node } = await user.ask(RUN, { id: runId });
   const blocks = [...client.blocks.values()].at(-1) ?? [];
-  expect(node.outputMessage.blocks.map(({ __typename: type }: { __typename: string }) => type)).toEqual(blocks.map(({ type }) => (type === 'ToolCallUpdated' ? 'ToolCallBlock' : 'TextBlock')));
+  const stored = node.outputMessage.blocks.filter(({ text }: { text?: string }) => text !== '');
+  expect(stored.map(({ __typename: type }: { __typename: string }) => type)).toEqual(blocks.map(({ type }) => (type === 'ToolCallUpdated' ? 'ToolCallBlock' : 'TextBlock')));
   const told = stream.events.flatMap(({ chatEvents: event }) => (event.__typename === 'ToolCallUpdated' ? [`${event.toolCall.name} ${event.toolCallStatus}`] : []));
   return { ...node, sessionId, told };
 }
@@ -288,6 +289,23 @@ describe('a tool caller', () => {
     const run = await ask(() => undefined, ada, offline);
     expect(run).toMatchObject({ status: 'SUCCEEDED', outputMessage: { toolCalls: [] } });
     expect(run.outputMessage.text).not.toBe('');
+  });
+
+  it('begins anew where a graph comes back to it', async () => {
+    const nodes = [{ id: 'agent', type: 'toolCaller', config: { maxSteps: 1 } }, { id: 'output', type: 'output' }];
+    const edges = [{ from: 'start', to: 'agent' }, { from: 'agent', to: 'agent', condition: 'steps.agent < 3' }, { from: 'agent', to: 'output' }, { from: 'output', to: 'end' }];
+    const profile = await profileWith(ada, { toolNames: ['note'], graph: { name: 'Again', nodes, edges } });
+    expect(await ask((call, turn) => done(`${turn} `)(call), ada, profile)).toMatchObject({ status: 'SUCCEEDED', outputMessage: { text: '1 2 3 ' } });
+  });
+
+  it('falls back to no model that takes no tools, since that could not do what it was asked', async () => {
+    const offline = Buffer.from('Model:offline:extractive').toString('base64url');
+    const cut = (call: ModelCall): void => call.cut();
+    const withTools = await profileWith(ada, { toolNames: ['note'], fallbackModelIds: [offline] });
+    expect(await ask(cut, ada, withTools)).toMatchObject({ status: 'FAILED', error: { code: 'PROVIDER_UNAVAILABLE', node: 'agent' } });
+    // Without tools it may answer.
+    const without = await profileWith(ada, { fallbackModelIds: [offline] });
+    expect(await ask(cut, ada, without)).toMatchObject({ status: 'SUCCEEDED' });
   });
 
   it('shows its calls in a copy of the chat, too, and lets them be read by nobody else', async () => {
