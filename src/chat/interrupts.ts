@@ -50,7 +50,8 @@ export async function resumeRun(ctx: Context, { interruptId, response }: { inter
     await lockSession(tx, asking.sessionId, ['interruptId']).catch((error: unknown) => {
       throw error instanceof NotFoundError ? new NotFoundError('Interrupt', interruptId, ['interruptId']) : error;
     });
-    const interrupt = (await scoped(tx, Interrupt).select().selectAll().where('id', '=', interruptId).forUpdate().executeTakeFirst()) as Interrupt | undefined;
+    // Whoever writes it holds the session.
+    const interrupt = (await scoped(tx, Interrupt).select().selectAll().where('id', '=', interruptId).executeTakeFirst()) as Interrupt | undefined;
     if (!interrupt) throw new NotFoundError('Interrupt', interruptId, ['interruptId']);
     if (interrupt.resolvedAt) throw new GenericError('INTERRUPT_ALREADY_RESOLVED', 'This was answered before, or its run has ended. Read the run again.', ['interruptId']);
     if (interrupt.expiresAt <= new Date()) throw new GenericError('RUN_NOT_ACTIVE', 'This could be answered until it expired; its run ends. Ask again.', ['interruptId']);

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, type Tool } from '../../src/agent/tools.ts';
-import { endOverdueRuns } from '../../src/chat/ending.ts';
+import { endOverdueRuns, endRun } from '../../src/chat/ending.ts';
+import { createContext, transactional } from '../../src/context.ts';
 import { kysely, sql } from '../../src/platform/database.ts';
 import { GenericError } from '../../src/platform/errors.ts';
 import { sendTo } from '../support/answers.ts';
@@ -408,7 +409,9 @@ describe('a call that needs approval', () => {
     const { interrupt, runId, stream, sessionId } = await waiting();
     await rows`update interrupt set expires_at = now() - interval '1 second' where id = ${rowIdOf(interrupt.id)}`;
     expect((await answer(interrupt.id, { approved: true })).resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'RUN_NOT_ACTIVE', field: ['interruptId'], message: expect.stringContaining('expired') }] });
-    await endOverdueRuns(parley.app);
+    // As two instances do that find it at the same time.
+    await Promise.all([endOverdueRuns(parley.app), endOverdueRuns(parley.app)]);
+    expect((await rows`select 1 from chat_event where payload->>'runId' = ${rowIdOf(runId)} and payload->>'runStatus' = 'TIMED_OUT'`).rows).toHaveLength(1);
     await stream.until(isEnd);
     stream.stop();
     expect(stream.events.filter(({ chatEvents }) => chatEvents.__typename === 'InterruptResolved').map(({ chatEvents }) => chatEvents)).toMatchObject([{ interruptId: interrupt.id, resolvedBy: null }]);
@@ -417,6 +420,16 @@ describe('a call that needs approval', () => {
     expect((await answer(interrupt.id, { approved: true })).resumeRun.userErrors).toMatchObject([{ code: 'INTERRUPT_ALREADY_RESOLVED' }]);
     expect((await ada.ask('query ($id: ID!) { chatSession(id: $id) { pendingInterrupts { id } activeRun { id } } }', { id: sessionId })).chatSession).toEqual({ pendingInterrupts: [], activeRun: null });
     expect(effects).toEqual([]);
+  });
+
+  it('ends as cancelled once that was asked for, whatever its run would have ended as', async () => {
+    const { runId, stream } = await waiting();
+    await rows`update run set cancel_requested_at = now() where id = ${rowIdOf(runId)}`;
+    const ctx = createContext(parley.app, { workspaceId: rowIdOf(ada.workspaceId) });
+    const { status } = await transactional(ctx, (tx) => endRun(tx, rowIdOf(runId), 'SUCCEEDED', null));
+    expect(status).toBe('CANCELLED');
+    stream.stop();
+    expect((await ada.ask(RUN, { id: runId })).node).toMatchObject({ status: 'CANCELLED', outputMessage: { status: 'CANCELLED' } });
   });
 
   it('ends the others, too, when the run of one cannot be ended', async () => {
