@@ -182,6 +182,18 @@ describe('without a model', () => {
     expect(await tasksOf(ada)).toMatchObject([{ title: 'Buy milk', status: 'OPEN' }]);
   });
 
+  it('asks nothing in a dry run, since nothing is to be decided', async () => {
+    await create(ada, { title: 'Meeting with Bob' });
+    await create(ada, { title: 'Meeting with Eve' });
+    const one = await say(ada, 'cancel the meeting', { dryRun: true });
+    expect(one).toMatchObject({ status: 'SUCCEEDED', asked: null, calls: [], text: expect.stringContaining('Nothing was changed; 2 tasks match') });
+    const all = await say(ada, 'delete all my meetings', { dryRun: true });
+    expect(all).toMatchObject({ status: 'SUCCEEDED', asked: null, text: expect.stringContaining('I would delete 2 tasks') });
+    const untitled = await say(ada, 'set a reminder for tomorrow', { dryRun: true });
+    expect(untitled).toMatchObject({ status: 'SUCCEEDED', asked: null, calls: [], text: expect.stringContaining('Say what is to be done') });
+    expect(await tasksOf(ada)).toHaveLength(2);
+  });
+
   it('suggests the next step, tells of a clash and of what is overdue', async () => {
     await create(ada, { title: 'Old thing', dueAt: '2020-01-01T10:00:00Z' });
     await create(ada, { title: 'Lunch', dueAt: '2031-12-24T12:00:00Z' });
