@@ -326,6 +326,9 @@ describe('with a model that calls functions', () => {
       },
     ];
     respond = (call, turn) => script[turn - 1]!(call);
+    const changes = ada.subscribe('subscription { taskChanged { kind runId task { title } } }');
+    // Open once it tells of something.
+    while (changes.events.length === 0) await ada.ask('mutation ($id: ID!) { deleteTask(input: { id: $id }) { deletedId } }', { id: await create(ada, { title: 'Is it open?' }) });
     const { sendMessage } = await ada.ask('mutation ($input: SendMessageInput!) { sendMessage(input: $input) { run { id } cursor userErrors { message } } }', { input: { sessionId, text: 'Go.', timeZone, idempotencyKey: randomUUID() } });
     const stream = ada.subscribe(EVENTS, { s: sessionId, a: sendMessage.cursor });
     for (let asked = 1; asked <= 2; asked++) {
@@ -341,6 +344,8 @@ describe('with a model that calls functions', () => {
       'create_task SUCCEEDED', 'create_task FAILED', 'find_tasks SUCCEEDED', 'update_task SUCCEEDED', 'delete_task SUCCEEDED', 'delete_task FAILED',
     ]);
     expect(await tasksOf(ada)).toEqual([]);
+    await changes.until(({ taskChanged: { kind, runId } }) => kind === 'DELETED' && runId === sendMessage.run.id);
+    changes.stop();
   });
 
   it('does nothing when the model calls nothing', async () => {

@@ -8,6 +8,7 @@ import { taskDisambiguateNode } from '../../src/tasks/disambiguate-node.ts';
 import { anyTask, summaryOf, type TaskOutcome, type TaskRequest } from '../../src/tasks/request.ts';
 import { createTask, deleteTask, tasksById, updateTask, type NewTask } from '../../src/tasks/service.ts';
 import { taskSuggestNode } from '../../src/tasks/suggest-node.ts';
+import { findTasks } from '../../src/tasks/tools.ts';
 import { openScope, type TestScope } from '../graph/support.ts';
 import { createTestApp, type TestApp, type TestUser } from '../support/app.ts';
 
@@ -77,6 +78,13 @@ it('who may not keep tasks has none found, changed or suggested', async () => {
   await expect(taskCrudNode.process({ request: request('delete'), outcome: outcome('READY', task) }, {}, scopeOf(without))).rejects.toThrow('TASK');
   await expect(taskSuggestNode.process({ request: request('query'), outcome: outcome('DONE') }, {}, scopeOf(without))).rejects.toThrow('TASK');
   expect(await tasksById(ctx, [task.id])).toHaveLength(1);
+});
+
+it('a model is shown at most fifty tasks at once, and told how many there are', async () => {
+  for (let number = 1; number <= 51; number++) await createTask(ctx, { title: `Task ${number}` });
+  const run = scopeOf(ctx);
+  const found = await findTasks.execute({ overdue: false }, { ctx, run, signal: run.signal, cite: () => [], afterCommit: () => undefined });
+  expect(found).toMatchObject({ total: 51, tasks: expect.objectContaining({ length: 50 }) });
 });
 
 describe('Suggest', () => {

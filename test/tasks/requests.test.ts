@@ -37,6 +37,8 @@ describe('by the rules', () => {
 
   it('a day is as long as it is where the user is', () => {
     expect(requestOfText('what is due on 29 march 2026', now, timeZone).match.due).toEqual({ from: '2026-03-28T23:00:00.000Z', before: '2026-03-29T22:00:00.000Z' });
+    // Nine in the morning there is another day in UTC.
+    expect(requestOfText('what is due today', now, 'Pacific/Auckland').match.due).toEqual({ from: '2026-11-25T11:00:00.000Z', before: '2026-11-26T11:00:00.000Z' });
     expect(requestOfText('what is due today', now, 'Asia/Tokyo').match.due).toEqual({ from: '2026-11-25T15:00:00.000Z', before: '2026-11-26T15:00:00.000Z' });
   });
 });
