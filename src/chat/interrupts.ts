@@ -40,7 +40,7 @@ export async function closeInterrupts(tx: Context, runId: string): Promise<NewEv
 
 /**
  * Answers what a run asks; it goes on as soon as an instance is free. Of many answers the first one counts, the others throw
- * INTERRUPT_ALREADY_RESOLVED. Throws VALIDATION_FAILED for an answer that does not fit, RUN_NOT_ACTIVE when the run has ended.
+ * INTERRUPT_ALREADY_RESOLVED. That is for whoever asked the assistant, and for who administers members. Throws VALIDATION_FAILED for an answer that does not fit, RUN_NOT_ACTIVE when the run has ended.
  */
 export async function resumeRun(ctx: Context, { interruptId, response }: { interruptId: string; response: unknown }): Promise<Run> {
   const viewer = permit(ctx, 'CHAT');
@@ -50,6 +50,8 @@ export async function resumeRun(ctx: Context, { interruptId, response }: { inter
     await lockSession(tx, asking.sessionId, ['interruptId']).catch((error: unknown) => {
       throw error instanceof NotFoundError ? new NotFoundError('Interrupt', interruptId, ['interruptId']) : error;
     });
+    // What follows is done for the person whom the run answers, and with their permissions.
+    if (asking.userId !== viewer.userId) permit(tx, 'MEMBER_ADMIN');
     // Whoever writes it holds the session.
     const interrupt = (await scoped(tx, Interrupt).select().selectAll().where('id', '=', interruptId).executeTakeFirst()) as Interrupt | undefined;
     if (!interrupt) throw new NotFoundError('Interrupt', interruptId, ['interruptId']);

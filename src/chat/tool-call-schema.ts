@@ -123,7 +123,7 @@ builder.mutationField('resumeRun', (t) =>
   t.field({
     type: RunPayload,
     args: { input: t.arg({ type: ResumeRunInput, required: true, description: 'The answer.' }) },
-    description: 'Answers what a run asks, from any device; the run goes on. Of many answers the first one counts, the others get INTERRUPT_ALREADY_RESOLVED.',
+    description: 'Answers what a run asks, from any device; the run goes on. Of many answers the first one counts, the others get INTERRUPT_ALREADY_RESOLVED. In a shared session it is for whoever sent the message, and for who has MEMBER_ADMIN.',
     resolve: (_root, { input }, ctx) =>
       attempt(async () => sent(await resumeRun(ctx, { interruptId: decodeId('Interrupt', input.interruptId, ['interruptId']), response: input.response }))),
   }),

@@ -6,7 +6,7 @@ import type { RunScope } from '../graph/scope.ts';
 import { expectedErrors } from '../platform/errors.ts';
 import { announceTask, type TaskChange } from './changes.ts';
 import { publicTask } from './disambiguate-node.ts';
-import { asJson, summaryOf, taskOutcome, taskRequest, taskSummary, type TaskOutcome, type TaskRequest, type TaskSummary } from './request.ts';
+import { asJson, patchOf, summaryOf, taskOutcome, taskRequest, taskSummary, type TaskOutcome, type TaskRequest, type TaskSummary } from './request.ts';
 import { changeTask, insertTask, removeTask } from './service.ts';
 
 const names = { create: 'create_task', query: 'find_tasks', update: 'update_task', delete: 'delete_task' } as const;
@@ -32,7 +32,7 @@ async function carryOut(run: RunScope, operation: Effective, request: TaskReques
   const call = { callId, name: names[operation], arguments: asJson(argumentsOf(operation, request, outcome.tasks)) };
   run.emit({ type: 'toolCall', ...call, status: 'RUNNING', result: null, error: null });
   try {
-    const tasks = operation === 'query' ? outcome.tasks : run.settings.dryRun ? planned(operation, request, outcome.tasks) : await change(run, operation, request, outcome.tasks, call);
+    const tasks = operation === 'query' ? outcome.tasks : run.settings.dryRun ? planned(operation, request, outcome.tasks, run.settings.timeZone) : await change(run, operation, request, outcome.tasks, call);
     run.emit({ type: 'toolCall', ...call, status: 'SUCCEEDED', result: asJson({ tasks: tasks.map(publicTask), ...(run.settings.dryRun && { dryRun: true }) }), error: null });
     return { state: 'DONE', tasks, total: operation === 'query' ? outcome.total : tasks.length, callId };
   } catch (error) {
@@ -60,7 +60,7 @@ async function change(run: RunScope, operation: Exclude<Effective, 'query'>, { w
         : await inTurn(tasks, ({ id }) =>
             operation === 'delete'
               ? removeTask(tx, viewer, id, run.runId)
-              : changeTask(tx, viewer, id, ({ tags }) => ({ ...wanted, ...(wanted.tags && { tags: [...new Set([...tags, ...wanted.tags])] }) }), run.runId));
+              : changeTask(tx, viewer, id, (task) => patchOf(wanted, task, new Date(), run.settings.timeZone), run.runId));
     changes.push(...done.map((each) => each.change));
     return asJson(done.map(({ task }) => summaryOf(task)));
   });
@@ -76,9 +76,12 @@ async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
 }
 
 /** What tasks would be. */
-function planned(operation: Exclude<Effective, 'query'>, { wanted }: TaskRequest, tasks: readonly TaskSummary[]): TaskSummary[] {
-  const { title, status, priority, dueAt, tags } = wanted;
+function planned(operation: Exclude<Effective, 'query'>, { wanted }: TaskRequest, tasks: readonly TaskSummary[], timeZone: string): TaskSummary[] {
+  const { title, priority, dueAt, tags } = wanted;
   if (operation === 'create') return [{ id: '', title: title ?? '', status: 'OPEN', priority: priority ?? 'NORMAL', dueAt: dueAt ?? null, tags: tags ?? [] }];
   if (operation === 'delete') return [...tasks];
-  return tasks.map((task) => ({ ...task, ...(title && { title }), ...(status && { status }), ...(priority && { priority }), ...(dueAt && { dueAt }), ...(tags && { tags: [...new Set([...task.tags, ...tags])] }) }));
+  return tasks.map((task) => {
+    const { notes: _notes, ...patch } = patchOf(wanted, { ...task, dueAt: task.dueAt === null ? null : new Date(task.dueAt) }, new Date(), timeZone);
+    return { ...task, ...patch };
+  });
 }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Json } from '../graph/state.ts';
 import { taskPriorities, taskStatuses, type Task } from './entity.ts';
+import { dueShift, shifted } from './shift.ts';
 
 /** What a task is to have, or what of it is to change; times as ISO 8601 in UTC. */
 const wanted = z.object({
@@ -11,6 +12,8 @@ const wanted = z.object({
   status: z.enum(taskStatuses).optional(),
   priority: z.enum(taskPriorities).optional(),
   dueAt: z.string().optional(),
+  /** In place of `dueAt`: by how much it moves from when it is due. */
+  dueShift: dueShift.optional(),
   tags: z.array(z.string()).optional(),
 });
 export type Wanted = z.output<typeof wanted>;
@@ -39,6 +42,15 @@ export const taskRequest = z.object({
   match,
 });
 export type TaskRequest = z.output<typeof taskRequest>;
+
+/** What of a task changes then: labels are added to those that it has. */
+export function patchOf({ dueShift: shift, tags, ...rest }: Wanted, task: Pick<Task, 'dueAt' | 'tags'>, now: Date, timeZone: string): Omit<Wanted, 'dueShift'> {
+  return {
+    ...rest,
+    ...(shift && { dueAt: shifted(task.dueAt ?? null, shift, now, timeZone).toISOString() }),
+    ...(tags && { tags: [...new Set([...task.tags, ...tags])] }),
+  };
+}
 
 /** A task as the assistant speaks of it. */
 export const taskSummary = z.object({

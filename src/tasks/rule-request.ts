@@ -25,6 +25,7 @@ export function requestOfText(text: string, now: Date, timeZone: string): TaskRe
       ...(change.priority && { priority: change.priority }),
       ...(change.tags && { tags: [...change.tags] }),
       ...(moved && { dueAt: moved.dueAt.toISOString() }),
+      ...(change.shift && { dueShift: change.shift }),
     },
     match,
   };

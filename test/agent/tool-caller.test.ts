@@ -489,4 +489,15 @@ describe('a call that needs approval', () => {
     await stream.until(isEnd);
     stream.stop();
   });
+
+  it('in a shared session it is for whoever sent the message, or for an admin', async () => {
+    const { interrupt, stream, sessionId } = await waiting();
+    await ada.ask('mutation ($id: ID!) { updateChatSession(input: { id: $id, visibility: WORKSPACE }) { userErrors { message } } }', { id: sessionId });
+    const member = await parley.signUpInto(ada, 'MEMBER');
+    expect((await member.ask('query ($id: ID!) { node(id: $id) { id } }', { id: interrupt.id })).node).toEqual({ id: interrupt.id });
+    expect((await answer(interrupt.id, { approved: true }, member)).resumeRun).toMatchObject({ run: null, userErrors: [{ code: 'FORBIDDEN' }] });
+    expect((await answer(interrupt.id, { approved: true }, await parley.signUpInto(ada, 'ADMIN'))).resumeRun.userErrors).toEqual([]);
+    await stream.until(isEnd);
+    stream.stop();
+  });
 });

@@ -173,6 +173,15 @@ describe('without a model', () => {
     expect(run).toMatchObject({ status: 'SUCCEEDED', calls: [], text: expect.stringContaining('Say what should change') });
   });
 
+  it('moves a task by so much time from when it is due, also in a dry run', async () => {
+    await create(ada, { title: 'Standup', dueAt: '2031-12-24T14:00:00Z' });
+    const planned = await say(ada, 'push the standup back by two days', { dryRun: true });
+    expect(planned.calls).toMatchObject([{ arguments: { patch: { dueShift: { unit: 'day', amount: 2 } } }, result: { tasks: [{ dueAt: '2031-12-26T14:00:00.000Z' }] } }]);
+    expect(await tasksOf(ada)).toMatchObject([{ dueAt: '2031-12-24T14:00:00.000Z' }]);
+    await say(ada, 'bring the standup forward by half an hour');
+    expect(await tasksOf(ada)).toMatchObject([{ title: 'Standup', dueAt: '2031-12-24T13:30:00.000Z' }]);
+  });
+
   it('changes nothing in a dry run, and says what it would do', async () => {
     await create(ada, { title: 'Buy milk' });
     for (const [text, name] of [['remind me to call mum', 'create_task'], ['mark buy milk as done', 'update_task'], ['delete the task buy milk', 'delete_task']] as const) {

@@ -196,7 +196,7 @@ describe('what people type into a task list is understood', () => {
     ['move dentist to fri 3pm', { operation: 'update', title: 'dentist', change: { dueText: 'fri 3pm' } }],
     ['move dentist to sat 3pm', { operation: 'update', title: 'dentist', change: { dueText: 'sat 3pm' } }],
     ['move the meeting with bob from 3 to 4', { operation: 'update', title: 'meeting with bob', change: { dueText: '4' } }],
-    ['snooze the bills task for 2 hours', { operation: 'update', title: 'bills', change: { dueText: '2 hours' } }],
+    ['snooze the bills task for 2 hours', { operation: 'update', title: 'bills', change: { shift: { unit: 'minute', amount: 120 } } }],
     ["what's next", { operation: 'query', title: null }],
     ["what's on today?", { operation: 'query', title: null, dateText: 'today' }],
     ['what am i doing tonight', { operation: 'query', title: null, timeText: 'tonight' }],
