@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { understand } from '../src/tasks/understand.ts';
+import { understand } from '../src/tasks/english/understand.ts';
 
 const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' }, mix: { type: 'string' }, script: { type: 'string' } } });
 const given = resolve(positionals[0] ?? '.');

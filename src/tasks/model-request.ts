@@ -4,8 +4,8 @@ import { z } from 'zod';
 import type { RequestedCall } from '../models/ask.ts';
 import { UserError } from '../platform/errors.ts';
 import { taskFields } from './fields.ts';
-import { resolveDue } from './dates.ts';
-import { resolvePeriod, type Period } from './period.ts';
+import { resolveDue } from './english/dates.ts';
+import { resolvePeriod, type Period } from './english/period.ts';
 import { anyTask, type Match, type TaskRequest, type Wanted } from './request.ts';
 
 const due = z.string().max(200).describe('When it must be done, in the time zone of the user: ISO 8601 without an offset, such as "2026-12-24T18:00", or the words of the user.');

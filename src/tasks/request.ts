@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Json } from '../graph/state.ts';
 import { taskPriorities, taskStatuses, type Task } from './entity.ts';
-import { dueShift, shifted } from './shift.ts';
+import { dueShift, shifted } from './english/shift.ts';
 
 /** What a task is to have, or what of it is to change; times as ISO 8601 in UTC. */
 const wanted = z.object({

@@ -1,9 +1,9 @@
 // A request as the rules understand it, where no model does: what the words of the sentence come to.
-import { resolveDue } from './dates.ts';
-import { listName } from './lists.ts';
-import { resolvePeriod } from './period.ts';
+import { resolveDue } from './english/dates.ts';
+import { listName } from './english/lists.ts';
+import { resolvePeriod } from './english/period.ts';
 import { anyTask, type Match, type TaskRequest, type Wanted } from './request.ts';
-import { understand, type Understood } from './understand.ts';
+import { understand, type Understood } from './english/understand.ts';
 
 /** Reads an utterance, seen from `now` in the user's time zone. */
 export function requestOfText(text: string, now: Date, timeZone: string): TaskRequest {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { resolveDue } from '../../src/tasks/dates.ts';
+import { resolveDue } from '../../src/tasks/english/dates.ts';
 
 const zones = Intl.supportedValuesOf('timeZone');
 const minuteMs = 60_000;

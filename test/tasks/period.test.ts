@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolvePeriod } from '../../src/tasks/period.ts';
+import { resolvePeriod } from '../../src/tasks/english/period.ts';
 import { requestOfText } from '../../src/tasks/rule-request.ts';
 
 // A Wednesday; in Auckland it is Thursday already.

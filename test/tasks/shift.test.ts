@@ -1,8 +1,8 @@
 // By how much a task is moved, and when it is due then.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shifted, shiftOf } from '../../src/tasks/shift.ts';
-import { understand } from '../../src/tasks/understand.ts';
+import { shifted, shiftOf } from '../../src/tasks/english/shift.ts';
+import { understand } from '../../src/tasks/english/understand.ts';
 
 const minutes = (amount: number) => ({ unit: 'minute', amount });
 const days = (amount: number) => ({ unit: 'day', amount });

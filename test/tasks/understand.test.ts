@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { listName } from '../../src/tasks/lists.ts';
-import { understand, type Understood } from '../../src/tasks/understand.ts';
+import { listName } from '../../src/tasks/english/lists.ts';
+import { understand, type Understood } from '../../src/tasks/english/understand.ts';
 
 /** What a sentence must be understood as; properties that are not named are not looked at. */
 type Expected = Partial<Omit<Understood, 'spans' | 'confidence'>>;

@@ -5,7 +5,7 @@ import { bigCount, byChrono, dayMs, dayWall, readDay, unitDays, weekdayNames, we
 import { countAt } from './numbers.ts';
 import { findWhens, type When } from './when.ts';
 import { isMark, Phrases, wordsOf } from './words.ts';
-import { instantOf, wallAt } from './zone.ts';
+import { instantOf, wallAt } from '../zone.ts';
 
 /** A point in time; `isDateOnly` when no time of day was said: then it is 09:00 of that day in the zone. */
 export interface Due {

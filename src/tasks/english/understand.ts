@@ -1,7 +1,7 @@
 // What an utterance about tasks says, by rules of English alone: the operation, and the words of the sentence that name the
 // task, its list, its day and time, people and place. It answers within the request, costs nothing and needs no model.
 import { pickedState } from './change.ts';
-import type { TaskPriority, TaskStatus } from './entity.ts';
+import type { TaskPriority, TaskStatus } from '../entity.ts';
 import { coreNouns, deleteVerbs } from './lexicon.ts';
 import { isGenericList, findLists } from './lists.ts';
 import { decide, type Operation } from './operation.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { dayMs } from './days.ts';
 import { cardinalAt } from './numbers.ts';
-import { instantOf, wallAt } from './zone.ts';
+import { instantOf, wallAt } from '../zone.ts';
 
 /** By how much; less than 0 is earlier. Days and months are counted on the calendar, so that the time of day stays. */
 export const dueShift = z.object({ unit: z.enum(['minute', 'day', 'month']), amount: z.int() });

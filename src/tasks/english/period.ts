@@ -4,7 +4,7 @@ import { resolveDue } from './dates.ts';
 import { addMonths, dayMs, monthWall, weekdayOf } from './days.ts';
 import { countAt } from './numbers.ts';
 import { wordsOf } from './words.ts';
-import { instantOf, wallAt } from './zone.ts';
+import { instantOf, wallAt } from '../zone.ts';
 
 /** From, and before; ISO 8601 in UTC. */
 export interface Period {

@@ -1,5 +1,5 @@
 // Utterances that change a task which is there: done, reopened, renamed, moved to another day, more or less urgent, tagged.
-import type { TaskPriority, TaskStatus } from './entity.ts';
+import type { TaskPriority, TaskStatus } from '../entity.ts';
 import { questionWords } from './lexicon.ts';
 import { findPriority } from './priority.ts';
 import { shiftOf, type DueShift } from './shift.ts';

@@ -1,5 +1,5 @@
 // Urgency in words: "urgent", "high priority", "priority: low", "as soon as possible", and as task lists write it: "!high", "p1".
-import type { TaskPriority } from './entity.ts';
+import type { TaskPriority } from '../entity.ts';
 import type { Range, Word } from './words.ts';
 
 const levels: Readonly<Record<string, TaskPriority>> = {
