@@ -4,8 +4,11 @@ import { defineConfig } from 'vitest/config';
 /** graphql must be one copy: a second one (ESM beside CJS) refuses the other's types. */
 const graphql = createRequire(import.meta.url).resolve('graphql');
 
-/** Tests of several processes that spend most of their time waiting for leases and limits to run out. */
-const waiting = ['drain', 'ingestion', 'postgres', 'roles', 'takeover', 'workers'].map((name) => `test/system/${name}.test.ts`);
+/** Tests of several processes that spend most of their time waiting for leases and limits to run out, and measure nothing. */
+const waiting = ['agent', 'drain', 'ingestion', 'interrupts', 'main-job', 'postgres', 'races', 'roles', 'takeover', 'workers'].map((name) => `test/system/${name}.test.ts`);
+
+/** One more than the smallest machine has cores: a third of the time is spent waiting for timers, servers and leases. */
+const maxWorkers = 3;
 
 export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: graphql }] },
@@ -25,19 +28,19 @@ export default defineConfig({
           globalSetup: 'test/support/global-setup.ts',
           // Modules are read once per worker, not once per file, which took a third of the time: a file leaves nothing behind in them.
           isolate: false,
-          maxWorkers: 2,
+          maxWorkers,
           sequence: { groupOrder: 0 },
         },
       },
       {
         // Samples of the documentation stand in for modules.
         extends: true,
-        test: { name: 'docs', include: ['test/docs/**/*.test.ts'], globalSetup: 'test/support/global-setup.ts', maxWorkers: 2, sequence: { groupOrder: 0 } },
+        test: { name: 'docs', include: ['test/docs/**/*.test.ts'], globalSetup: 'test/support/global-setup.ts', maxWorkers, sequence: { groupOrder: 0 } },
       },
       {
-        // Two at a time, so that one waits while the other works; the whole counts of a soak one after the other.
+        // The whole counts of a soak one after the other.
         extends: true,
-        test: { name: 'recovery', include: waiting, maxWorkers: process.env['SOAK'] ? 1 : 2, sequence: { groupOrder: 1 } },
+        test: { name: 'recovery', include: waiting, maxWorkers: process.env['SOAK'] ? 1 : maxWorkers, sequence: { groupOrder: 1 } },
       },
       {
         // Several processes each, and figures that are measured: one file after the other, when nothing else runs.

@@ -14,7 +14,8 @@ import { lockSession } from './sessions.ts';
 
 /** Writes down what a run stopped to ask; returns the events to log. `toolCallIds` are rows, by the calls' own ids. */
 export async function raise(tx: Context, runId: string, questions: readonly Question[], toolCallIds: ReadonlyMap<string, string>): Promise<NewEvent[]> {
-  const expiresAt = new Date(Date.now() + tx.app.config.runs.interruptSeconds * 1000);
+  // By the clock of the database, which all instances share.
+  const { expiresAt } = await kysely(tx.em).selectNoFrom(sql<Date>`now() + make_interval(secs => ${tx.app.config.runs.interruptSeconds})`.as('expiresAt')).executeTakeFirstOrThrow();
   const events: NewEvent[] = [];
   for (const { callId, ...question } of questions) {
     const id = newId();
@@ -53,10 +54,10 @@ export async function resumeRun(ctx: Context, { interruptId, response }: { inter
     // What follows is done for the person whom the run answers, and with their permissions.
     if (asking.userId !== viewer.userId) permit(tx, 'MEMBER_ADMIN');
     // Whoever writes it holds the session.
-    const interrupt = (await scoped(tx, Interrupt).select().selectAll().where('id', '=', interruptId).executeTakeFirst()) as Interrupt | undefined;
+    const interrupt = (await scoped(tx, Interrupt).select().selectAll().select(sql<boolean>`expires_at <= now()`.as('isExpired')).where('id', '=', interruptId).executeTakeFirst()) as (Interrupt & { isExpired: boolean }) | undefined;
     if (!interrupt) throw new NotFoundError('Interrupt', interruptId, ['interruptId']);
     if (interrupt.resolvedAt) throw new GenericError('INTERRUPT_ALREADY_RESOLVED', 'This was answered before, or its run has ended. Read the run again.', ['interruptId']);
-    if (interrupt.expiresAt <= new Date()) throw new GenericError('RUN_NOT_ACTIVE', 'This could be answered until it expired; its run ends. Ask again.', ['interruptId']);
+    if (interrupt.isExpired) throw new GenericError('RUN_NOT_ACTIVE', 'This could be answered until it expired; its run ends. Ask again.', ['interruptId']);
     const value = validate(answerSchema(interrupt), response, ['response']) as Json;
     await scoped(tx, Interrupt).update().set({ response: { value } as never, resolvedAt: new Date(), resolvedById: viewer.userId }).where('id', '=', interruptId).execute();
     const waited = sql<number>`waited_ms + extract(epoch from now() - ${interrupt.createdAt}) * 1000`;
@@ -95,7 +96,7 @@ export async function overdueRuns(app: App): Promise<{ readonly ctx: Context; re
     .select(['run.id', 'run.sessionId', 'run.workspaceId'])
     .distinct()
     .where('interrupt.resolvedAt', 'is', null)
-    .where('interrupt.expiresAt', '<=', new Date())
+    .where('interrupt.expiresAt', '<=', sql<Date>`now()`)
     .where('run.status', '=', 'INTERRUPTED')
     .execute();
   return rows.map(({ id, sessionId, workspaceId }) => ({ ctx: createContext(app, { workspaceId, requestId: id }), run: { id, sessionId } }));
