@@ -41,7 +41,7 @@ const titles = async (user: TestUser) => (await user.ask('{ tasks(first: 10) { n
 describe('on the embedded database', () => {
   let folder: string;
   let program: Program;
-  const start = (env: Record<string, string> = {}) => startProgram({ cwd: folder, env: { PORT: '0', NODE_ENV: 'test', DATA_DIR: join(folder, 'data'), SEED: '0', RUN_LEASE_SECONDS: '1', ...env } });
+  const start = (env: Record<string, string> = {}) => startProgram({ cwd: folder, env: { PORT: '0', NODE_ENV: 'test', DATA_DIR: join(folder, 'data'), SEED: '0', RUN_LEASE_SECONDS: '5', ...env } });
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'parley-interrupts-'));
     program = await start();
