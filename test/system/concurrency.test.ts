@@ -1,10 +1,11 @@
 // Many at once over two instances: what is asked twice happens once, and messages that meet in a session go by its policies.
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attend, branchOf, createProfile, createSession, endOf, eventsOf, isEndOf, questionOf, rowIdOf, send, SENT, watch, type SendAnswer } from '../support/chats.ts';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
+import { openPool } from '../support/postgres.ts';
 import { seeded, soak, soakMs, stretched } from '../support/soak.ts';
 import type { Subscription, TestUser } from '../support/visitor.ts';
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
   model = await startModelServer();
   void attend(model, answer);
   cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn' });
-  rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
+  rows = openPool(cluster.databaseUrl);
   instances = [await cluster.start(), await cluster.start()];
   const [first, second] = instances as [Instance, Instance];
   const user = await first.signUp();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/platform/config.ts';
@@ -13,6 +13,7 @@ import { startServer } from '../../src/server.ts';
 import { read, upload } from '../documents/support.ts';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { makeFile, storedOf, type Query } from '../support/ingestions.ts';
+import { openPool } from '../support/postgres.ts';
 import { startProgram } from '../support/program.ts';
 import { seeded, soak, soakMs } from '../support/soak.ts';
 import { visit, type Door, type TestUser } from '../support/visitor.ts';
@@ -69,7 +70,7 @@ describe('on PostgreSQL, with two instances', () => {
   beforeAll(async () => {
     // The log tells who begins an ingestion.
     cluster = await startCluster({ LOG_LEVEL: 'info' });
-    rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 3 });
+    rows = openPool(cluster.databaseUrl, 3);
   });
   afterAll(async () => {
     await rows?.end();

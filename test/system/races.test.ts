@@ -1,10 +1,11 @@
 // Cancel against finish: whoever comes first, a run ends once, and everybody is told the same.
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attend, createProfile, createSession, endOf, eventsOf, isEndOf, rowIdOf, send, SENT, watch } from '../support/chats.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
+import { openPool } from '../support/postgres.ts';
 import { seeded, soak, soakMs } from '../support/soak.ts';
 import type { TestUser } from '../support/visitor.ts';
 
@@ -17,7 +18,7 @@ beforeAll(async () => {
   model = await startModelServer();
   void attend(model, (call) => onCall(call));
   cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn' });
-  rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
+  rows = openPool(cluster.databaseUrl);
 });
 afterAll(async () => {
   await rows?.end();

@@ -1,10 +1,11 @@
 // Instances that die or sleep while they answer: another goes on, and nothing is done or told twice.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
+import { openPool } from '../support/postgres.ts';
 import { seeded, soak, soakMs } from '../support/soak.ts';
 import { applied, createStrictClient, EVENTS, isEnd } from '../support/strict.ts';
 import type { TestUser } from '../support/visitor.ts';
@@ -30,7 +31,7 @@ beforeAll(async () => {
   })();
   // Models fail here as often as a test wants.
   cluster = await startCluster({ ...model.env, LOG_LEVEL: 'warn', CIRCUIT_FAILURES: '1000' });
-  rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
+  rows = openPool(cluster.databaseUrl);
   await rows.query('create table tally (run_id uuid, call int)');
 });
 afterAll(async () => {

@@ -1,9 +1,10 @@
 // What happens on one instance is known on the other: at once by messages, and from the rows when those are lost.
-import pg from 'pg';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openChat, percentile, sendTo, speak, spread, storedAnswers } from '../support/answers.ts';
 import { startCluster, type Cluster, type Instance } from '../support/cluster.ts';
 import { startModelServer, type ModelCall, type ModelServer } from '../support/model-server.ts';
+import { openPool } from '../support/postgres.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { readOverSse } from '../support/reading.ts';
 import { seeded, soak, soakMs, stretched } from '../support/soak.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
   // Models fail here as often as a test wants.
   cluster = await startCluster({ ...model.env, LOG_LEVEL: 'error', CIRCUIT_FAILURES: '1000' });
   proxy = await startProxy(cluster.redis.url);
-  rows = new pg.Pool({ connectionString: cluster.databaseUrl, max: 2 });
+  rows = openPool(cluster.databaseUrl);
   here = await cluster.start({ REDIS_URL: proxy.url });
   there = await cluster.start({ REDIS_URL: proxy.url });
   ada = await here.signUp('Ada');
