@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { halfJitterGenerator } from 'cockatiel';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Circuits } from './circuits.ts';
-import { CallTimedOutError, circuitOpen, classifyProviderError, failureRules, type ProviderFailure, type ProviderFailureCode } from './failures.ts';
+import { CallTimedOutError, circuitOpen, classifyProviderError, failureRules, ProviderError, type ProviderFailure, type ProviderFailureCode } from './failures.ts';
 import type { ProviderHealth } from './provider-health.ts';
 
 /** How failed calls are repeated; see configuration.retry. */
@@ -126,6 +126,30 @@ export async function persist<T>(model: CalledModel, parts: CallParts, { signal,
       metrics.modelRetries.inc({ model: model.label, reason: failure.code });
     }
   }
+}
+
+/**
+ * What a request gives that shows nothing until it is complete, and so may be repeated. Each attempt takes `timeoutMs` at most. Rejects
+ * with the signal's reason when it aborts, or with ProviderError.
+ */
+export async function insist<T>(model: CalledModel, parts: CallParts, { signal, timeoutMs, request }: { signal: AbortSignal; timeoutMs: number; request: (time: TimeLimit) => Promise<T> }): Promise<T> {
+  let attempts = 0;
+  const outcome = await persist(model, parts, {
+    signal,
+    mayRepeat: () => true,
+    onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
+    async call() {
+      const time = limitTime(timeoutMs, signal);
+      try {
+        return await request(time);
+      } finally {
+        time.end();
+      }
+    },
+  });
+  signal.throwIfAborted();
+  if ('value' in outcome) return outcome.value;
+  throw new ProviderError(outcome.failure, { providerId: model.id.split(':')[0] ?? '', attempts, cause: outcome.cause });
 }
 
 /** The circuit's leave; one that comes when nobody wants it any more is given back. */

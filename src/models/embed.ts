@@ -1,8 +1,8 @@
 // Texts to vectors, by an embedding model: complete and of one size, or a failure in our own words.
 import type { Embeddings } from '@langchain/core/embeddings';
 import { countTokens } from '../text/counts.ts';
-import { limitTime, persist, underSignal, waitedForMs, type CalledModel, type CallParts } from './calls.ts';
-import { ModelNotConfiguredError, NoAnswerError, ProviderError } from './failures.ts';
+import { insist, underSignal, waitedForMs, type CalledModel, type CallParts } from './calls.ts';
+import { ModelNotConfiguredError, NoAnswerError } from './failures.ts';
 import type { ModelInfo } from './provider.ts';
 
 export interface EmbedRequest {
@@ -39,34 +39,22 @@ export interface Embedder extends CalledModel {
 export async function embed(model: Embedder, { texts, as, signal }: Omit<EmbedRequest, 'modelId'>, parts: CallParts): Promise<Embedded> {
   signal.throwIfAborted();
   if (texts.length === 0) return { vectors: [], usage: { modelId: model.id, tokens: 0, costUsd: 0, estimated: false } };
-  let attempts = 0;
-  const outcome = await persist(model, parts, {
+  const vectors = await insist(model, parts, {
     signal,
-    mayRepeat: () => true,
-    onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
-    async call() {
-      const time = limitTime(as === 'QUERY' ? waitedForMs(parts) : parts.limits.embeddingMs, signal);
-      try {
-        const embedder = model.open();
-        const vectors = await time.race(
-          underSignal(time.signal, () => (as === 'QUERY' ? Promise.all(texts.map((text) => embedder.embedQuery(text))) : embedder.embedDocuments([...texts]))),
-        );
-        return checked(vectors, texts.length, model);
-      } finally {
-        time.end();
-      }
+    timeoutMs: as === 'QUERY' ? waitedForMs(parts) : parts.limits.embeddingMs,
+    async request(time) {
+      const embedder = model.open();
+      const made = await time.race(
+        underSignal(time.signal, () => (as === 'QUERY' ? Promise.all(texts.map((text) => embedder.embedQuery(text))) : embedder.embedDocuments([...texts]))),
+      );
+      return checked(made, texts.length, model);
     },
   });
-  signal.throwIfAborted();
-  if ('failure' in outcome) {
-    const { failure, cause } = outcome;
-    throw new ProviderError(failure, { providerId: model.info?.providerId ?? model.id.split(':')[0] ?? '', attempts, cause });
-  }
   const tokens = texts.reduce((sum, text) => sum + countTokens(text), 0);
   const costUsd = (tokens * (model.info?.inputPricePerMillion ?? 0)) / 1e6;
   parts.metrics.modelTokens.inc({ model: model.label, direction: 'in' }, tokens);
   parts.metrics.modelCost.inc({ model: model.label }, costUsd);
-  return { vectors: outcome.value, usage: { modelId: model.id, tokens, costUsd, estimated: true } };
+  return { vectors, usage: { modelId: model.id, tokens, costUsd, estimated: true } };
 }
 
 /** Vectors that can be stored and compared with the model's others, or an error. */

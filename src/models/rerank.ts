@@ -3,8 +3,8 @@
 import { HumanMessage, SystemMessage } from '@langchain/core/messages';
 import { countTokens } from '../text/counts.ts';
 import { ask, type AskedModel, type ModelUsage } from './ask.ts';
-import { limitTime, persist, waitedForMs, type CalledModel, type CallParts } from './calls.ts';
-import { NoAnswerError, ProviderError } from './failures.ts';
+import { insist, waitedForMs, type CalledModel, type CallParts } from './calls.ts';
+import { NoAnswerError } from './failures.ts';
 import type { ChatOptions, ModelInfo, Reranker } from './provider.ts';
 
 export interface RerankRequest {
@@ -35,25 +35,15 @@ export async function rerank(model: RankingModel, { query, texts, signal }: Judg
   const { id, info, label } = model;
   // A ranker reads the question beside each text.
   const fitting = cut(texts, (info?.contextWindow ?? Infinity) - countTokens(query) - margin);
-  let attempts = 0;
-  const outcome = await persist(model, parts, {
+  const { scores, tokens } = await insist(model, parts, {
     signal,
-    mayRepeat: () => true,
-    onEnd: ({ errorCode }) => void (errorCode === 'CIRCUIT_OPEN' || attempts++),
-    async call() {
-      const time = limitTime(waitedForMs(parts), signal);
-      try {
-        const { scores, tokens } = await time.race(model.open().rank(query, fitting, time.signal));
-        if (scores.length !== texts.length || !scores.every(Number.isFinite)) throw new NoAnswerError(`The model did not give each of the ${texts.length} texts a score.`);
-        return { scores, tokens };
-      } finally {
-        time.end();
-      }
+    timeoutMs: waitedForMs(parts),
+    async request(time) {
+      const ranked = await time.race(model.open().rank(query, fitting, time.signal));
+      if (ranked.scores.length !== texts.length || !ranked.scores.every(Number.isFinite)) throw new NoAnswerError(`The model did not give each of the ${texts.length} texts a score.`);
+      return ranked;
     },
   });
-  signal.throwIfAborted();
-  if ('failure' in outcome) throw new ProviderError(outcome.failure, { providerId: info?.providerId ?? '', attempts, cause: outcome.cause });
-  const { scores, tokens } = outcome.value;
   const inputTokens = tokens ?? fitting.reduce((sum, text) => sum + countTokens(text), countTokens(query) * texts.length);
   const costUsd = (inputTokens * (info?.inputPricePerMillion ?? 0)) / 1e6;
   parts.metrics.modelTokens.inc({ model: label, direction: 'in' }, inputTokens);
